@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mhp: physical memory hotplug. The one header an embedder includes.
+ *
+ * An instance (struct mhp) manages the physical memory of one machine: boot
+ * memory given at init, and ranges added and removed later, which carry their
+ * own memmap unless asked otherwise. A process can hold many instances; they
+ * share nothing.
+ *
+ * The life of a memory block:
+ *
+ *      add                 online                  offline            remove
+ *   ---------> OFFLINE ---------------> ONLINE -----------> OFFLINE -------->
+ *                       GOING_ONLINE        GOING_OFFLINE
+ *                       (vetoed: back)      (refused, cancelled: back)
+ *
+ * Locking: one mutex of the embedder's (ops->mutex_lock) serialises lifecycle
+ * calls. Allocation and queries take no lock. See docs/LOCKING.md.
+ */
+#ifndef MHP_MHP_H
+#define MHP_MHP_H
+
+#include "mhp/config.h"
+#include "mhp/err.h"
+#include "mhp/frame.h"
+#include "mhp/geometry.h"
+#include "mhp/notify.h"
+#include "mhp/ops.h"
+#include "mhp/owner.h"
+#include "mhp/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** One instance. Lives in a buffer of the caller's. */
+struct mhp;
+
+/**
+ * struct mhp_boot_range - memory that is there from the start
+ */
+struct mhp_boot_range {
+	struct mhp_range range;
+	uint16_t node;
+};
+
+/**
+ * struct mhp_config - how an instance starts
+ *
+ * Only read during mhp_init(); ops must stay. Zero means the default.
+ */
+struct mhp_config {
+	uint32_t size_bytes; /* sizeof(struct mhp_config) */
+	const struct mhp_geometry *geometry;
+	const struct mhp_ops *ops;
+	void *ops_ctx; /* passed to every operation */
+	/*
+	 * Address of the vmemmap window: the descriptor of pfn n stands at
+	 * window + n * descriptor_bytes. Room for max_pfn descriptors. NULL if
+	 * ops->map_memmap is absent.
+	 */
+	void *window;
+	mhp_pfn_t max_pfn; /* exclusive; memory beyond is refused */
+	/* Ascending, disjoint, any page boundaries; copied. */
+	const struct mhp_boot_range *boot;
+	uint32_t nr_boot;
+	/* Parts of boot memory that the embedder keeps (its image); copied. */
+	const struct mhp_range *reserved;
+	uint32_t nr_reserved;
+	/* Exclusive ends of the zones DMA and DMA32; 0: there is no such zone.
+	 * Whole pageblocks. */
+	mhp_pfn_t dma_end_pfn;
+	mhp_pfn_t dma32_end_pfn;
+	/* What MHP_PLACEMENT_AUTO in a request means; AUTO: block if it can. */
+	enum mhp_placement placement;
+};
+
+/**
+ * mhp_size_needed() - bytes that an instance takes
+ *
+ * @config: as for mhp_init(); not checked
+ *
+ * Context: any.
+ * Return: bytes for the buffer of mhp_init(): the instance, its root index for
+ *   max_pfn, its allocation cursors and copies of the boot ranges.
+ */
+MHP_API size_t mhp_size_needed(const struct mhp_config *config);
+
+/* The symbol carries the compile-time options, see config.h. */
+#define mhp_init MHP_CONFIG_NAME(mhp_init)
+
+/**
+ * mhp_init() - start an instance
+ *
+ * @buffer: mhp_size_needed() bytes, aligned to 64; the instance's until
+ *   mhp_fini()
+ * @size_bytes: of @buffer
+ * @config: how it starts
+ * @m: receives the instance
+ * @report: optional
+ *
+ * Boot memory is mapped, described and put online; its memmap and allocator
+ * state are taken from the boot memory itself.
+ *
+ * Context: may sleep; nobody else uses the instance yet.
+ * Return: 0; MHP_ERR_INVAL (geometry, ranges, a missing operation, a small
+ *   buffer: see @report); MHP_ERR_NOMEM (boot memory or the port has no room);
+ *   or what an operation returned. On failure everything is given back.
+ */
+MHP_MUST_CHECK MHP_API int mhp_init(void *buffer, size_t size_bytes,
+				    const struct mhp_config *config,
+				    struct mhp **m, struct mhp_report *report);
+
+/**
+ * mhp_fini() - end an instance
+ *
+ * Unmaps everything and gives all records back, whatever is allocated.
+ *
+ * Context: may sleep; nobody else uses the instance any more.
+ */
+MHP_API void mhp_fini(struct mhp *m);
+
+/**
+ * mhp_geometry() - the geometry of an instance
+ *
+ * Context: any.
+ * Return: its copy; constant as long as the instance lives.
+ */
+MHP_API const struct mhp_geometry *mhp_geometry(const struct mhp *m);
+
+/** Refuse with MHP_ERR_OPNOTSUPP rather than fall back to existing memory. */
+#define MHP_ADD_STRICT (1u << 0)
+/** ops->scrub is called when the memory is removed. */
+#define MHP_ADD_SCRUB (1u << 1)
+
+/**
+ * struct mhp_add_request - memory to add
+ */
+struct mhp_add_request {
+	uint32_t size_bytes;	/* sizeof(struct mhp_add_request), or 0 */
+	struct mhp_range range; /* whole memory blocks */
+	uint16_t node;
+	enum mhp_placement placement;
+	uint32_t flags; /* MHP_ADD_* */
+};
+
+/**
+ * mhp_add() - make a range of memory known
+ *
+ * Creates its memory blocks, offline. With placement block each carries its
+ * memmap and allocator state at its start.
+ *
+ * @request: what to add
+ * @report: optional; on success its why is MHP_WHY_FELL_BACK if the placement
+ *   asked for could not be had, else MHP_WHY_NONE
+ *
+ * Context: takes the mutex; may sleep.
+ * Return: 0; MHP_ERR_INVAL (empty, not whole blocks, bad node or placement);
+ *   MHP_ERR_2BIG (beyond max_pfn); MHP_ERR_EXIST (memory is known there);
+ *   MHP_ERR_OPNOTSUPP (MHP_ADD_STRICT and the placement is impossible);
+ *   MHP_ERR_NOMEM; MHP_ERR_DEADLK; or what an operation returned. On failure
+ *   nothing of the range is known, and everything is as before.
+ */
+MHP_MUST_CHECK MHP_API int mhp_add(struct mhp *m,
+				   const struct mhp_add_request *request,
+				   struct mhp_report *report);
+
+/**
+ * mhp_remove() - forget a range of memory
+ *
+ * @range: whole memory blocks, all offline; blocks that are not there are
+ *   skipped, but one must be
+ * @report: optional
+ *
+ * Context: takes the mutex, waits for readers; may sleep.
+ * Return: 0; MHP_ERR_INVAL (empty, not whole blocks); MHP_ERR_NOENT (no block
+ *   there); MHP_ERR_BUSY (a block is not offline, or is boot memory);
+ *   MHP_ERR_DEADLK. On failure nothing is removed.
+ */
+MHP_MUST_CHECK MHP_API int mhp_remove(struct mhp *m, struct mhp_range range,
+				      struct mhp_report *report);
+
+/**
+ * mhp_block_online() - put a memory block to use
+ *
+ * @block_id: index in blocks (not sections, not pfns)
+ * @type: which zone: by policy, kernel, or movable
+ * @report: optional
+ *
+ * Context: takes the mutex; may sleep.
+ * Return: 0; MHP_ERR_NOENT (no such block); MHP_ERR_INVAL (not offline, or bad
+ *   type); MHP_ERR_BUSY (in transition); MHP_ERR_DEADLK; or a notifier's veto.
+ *   On failure the block is offline as before.
+ */
+MHP_MUST_CHECK MHP_API int mhp_block_online(struct mhp *m, uint64_t block_id,
+					    enum mhp_online_type type,
+					    struct mhp_report *report);
+
+/**
+ * mhp_block_offline() - take a memory block out of use
+ *
+ * Isolates every pageblock, asks owners to move what is in use, and withdraws
+ * the free pages. The block's own memmap stays until mhp_remove().
+ *
+ * @block_id: index in blocks
+ * @deadline_ns: absolute, on the clock of ops->now_ns; MHP_NO_DEADLINE: as long
+ *   as pages move; a page that is refused repeatedly ends it
+ * @report: optional: the first page that refused
+ *
+ * Context: takes the mutex; may sleep.
+ * Return: 0; MHP_ERR_NOENT; MHP_ERR_INVAL (not online, has holes, in several
+ *   zones); MHP_ERR_BUSY (pinned or unmovable page, or in transition);
+ *   MHP_ERR_NOMEM (nowhere to move to); MHP_ERR_TIMEDOUT; MHP_ERR_DEADLK; or a
+ *   notifier's veto. On any failure the block is online as before (what has
+ *   moved stays moved).
+ */
+MHP_MUST_CHECK MHP_API int mhp_block_offline(struct mhp *m, uint64_t block_id,
+					     uint64_t deadline_ns,
+					     struct mhp_report *report);
+
+/** Most allocations that one step of an offlining moves. */
+#define MHP_OFFLINE_BATCH 32
+
+/** Keep trying refused pages until the deadline. */
+#define MHP_OFFLINE_PATIENT (1u << 0)
+
+/**
+ * struct mhp_progress - how far an offlining is
+ */
+struct mhp_progress {
+	uint64_t nr_pages;	   /* usable pages of the block */
+	uint64_t nr_pages_used;	   /* still allocated, at the last look */
+	uint64_t nr_pages_moved;   /* moved by this operation */
+	uint64_t nr_moves_refused; /* by owners, retries counted */
+	uint64_t nr_passes;	   /* walks over the block that were begun */
+};
+
+/**
+ * struct mhp_offline - an offlining in progress
+ *
+ * Owned by the caller from begin until a step returns something else than
+ * MHP_ERR_AGAIN or cancel returns. The fields are the engine's.
+ */
+struct mhp_offline {
+	uint64_t block_id;
+	uint64_t deadline_ns;
+	uint32_t flags;
+	uint32_t active;    /* between begin and the end; [mutex] */
+	uint32_t stepping;  /* a step runs; [mutex] */
+	uint32_t synced;    /* in-flight allocations have been waited for */
+	mhp_pfn_t scan_pfn; /* where the next step looks */
+	uint64_t nr_pass_moved;
+	uint64_t nr_pass_refused;
+	uint32_t nr_idle_passes; /* passes in a row without a move */
+	struct mhp_progress progress;
+	struct mhp_report refusal; /* the first refusal of this pass */
+};
+
+/**
+ * mhp_offline_begin() - start taking a block out of use
+ *
+ * Isolates the block and asks the notifiers. Unmovable or pinned pages end it
+ * here, before anything has moved.
+ *
+ * @op: the operation; need not be initialised
+ * @block_id: index in blocks
+ * @deadline_ns: absolute; MHP_NO_DEADLINE
+ * @flags: MHP_OFFLINE_*
+ * @report: optional
+ *
+ * Context: takes the mutex; may sleep.
+ * Return: 0: step it; others as mhp_block_offline(), the block is online then
+ *   and @op is not active.
+ */
+MHP_MUST_CHECK MHP_API int
+mhp_offline_begin(struct mhp *m, struct mhp_offline *op, uint64_t block_id,
+		  uint64_t deadline_ns, uint32_t flags,
+		  struct mhp_report *report);
+
+/**
+ * mhp_offline_step() - do a bounded part of the work
+ *
+ * Moves at most MHP_OFFLINE_BATCH allocations; the mutex is not held while an
+ * owner moves.
+ *
+ * @op: from mhp_offline_begin()
+ * @report: optional
+ *
+ * Context: takes the mutex; may sleep. One step of an operation at a time.
+ * Return: 0: the block is offline, @op has ended; MHP_ERR_AGAIN: call again;
+ *   MHP_ERR_BUSY with @op still active (another step of it runs);
+ *   MHP_ERR_INVAL (@op is not active); others as mhp_block_offline(): the block
+ *   is online again and @op has ended.
+ */
+MHP_MUST_CHECK MHP_API int mhp_offline_step(struct mhp *m,
+					    struct mhp_offline *op,
+					    struct mhp_report *report);
+
+/**
+ * mhp_offline_progress() - how far it is
+ *
+ * @progress: receives the numbers
+ *
+ * Context: takes the mutex; any thread, while a step runs too.
+ */
+MHP_API void mhp_offline_progress(struct mhp *m, struct mhp_offline *op,
+				  struct mhp_progress *progress);
+
+/**
+ * mhp_offline_cancel() - give up
+ *
+ * The block goes back online as it was; what has moved stays moved. If a step
+ * runs in another thread, that step ends the operation before it moves the next
+ * allocation and returns MHP_ERR_CANCELED. Harmless when @op has ended.
+ *
+ * Context: takes the mutex; may sleep.
+ */
+MHP_API void mhp_offline_cancel(struct mhp *m, struct mhp_offline *op);
+
+/**
+ * mhp_offline_and_remove() - take a range out of use and forget it
+ *
+ * @range: whole memory blocks
+ * @deadline_ns: for all of it; MHP_NO_DEADLINE
+ * @flags: MHP_OFFLINE_*
+ * @report: optional
+ *
+ * Context: as mhp_block_offline() and mhp_remove().
+ * Return: as those. On failure every block that was online is online again, in
+ *   the zone that it had, and nothing is removed.
+ */
+MHP_MUST_CHECK MHP_API int mhp_offline_and_remove(struct mhp *m,
+						  struct mhp_range range,
+						  uint64_t deadline_ns,
+						  uint32_t flags,
+						  struct mhp_report *report);
+
+/**
+ * struct mhp_blocker - an allocation that would stop an offlining
+ */
+struct mhp_blocker {
+	mhp_pfn_t pfn;
+	uint8_t order;
+	uint16_t owner; /* 0: nobody */
+	uint32_t pins;	/* 0: not pinned but unmovable */
+	char owner_name[MHP_NAME_MAX];
+};
+
+/**
+ * struct mhp_forecast - what offlining a block would meet
+ */
+struct mhp_forecast {
+	uint64_t nr_pages_to_move;
+	uint64_t bytes_to_move;
+	uint64_t nr_allocations_to_move;
+	uint64_t nr_blockers; /* all of them, also those not listed */
+	uint64_t nr_blocked_pages;
+	uint64_t nr_free_elsewhere; /* pages movable memory could go to */
+};
+
+/**
+ * mhp_forecast() - what offlining a block would meet, if nothing changed
+ *
+ * @block_id: index in blocks
+ * @forecast: receives the sums
+ * @blockers: receives the first @max_blockers blockers, by pfn; NULL if 0
+ * @max_blockers: room in @blockers
+ * @report: optional
+ *
+ * Context: takes the mutex; may sleep; changes nothing.
+ * Return: the number of blockers listed; MHP_ERR_NOENT; MHP_ERR_INVAL (not
+ *   online); MHP_ERR_BUSY (in transition); MHP_ERR_DEADLK.
+ */
+MHP_MUST_CHECK MHP_API int mhp_forecast(struct mhp *m, uint64_t block_id,
+					struct mhp_forecast *forecast,
+					struct mhp_blocker *blockers,
+					uint32_t max_blockers,
+					struct mhp_report *report);
+
+/**
+ * struct mhp_block_info - a memory block
+ */
+struct mhp_block_info {
+	uint64_t id;
+	enum mhp_block_state state;
+	uint8_t zone; /* enum mhp_zone_type; NONE: offline, or several zones */
+	uint8_t node;
+	bool boot;		      /* boot memory */
+	bool has_holes;		      /* boot block that is not all memory */
+	enum mhp_placement placement; /* where its own memmap lives */
+	uint64_t nr_present;	      /* pages that are memory */
+	uint64_t nr_memmap; /* pages in it that hold memmap or state */
+	uint64_t nr_free;   /* pages that can be allocated */
+	uint64_t nr_allocated;
+	uint64_t nr_isolated; /* free pages in isolated pageblocks */
+};
+
+/**
+ * mhp_block_query() - look at a memory block
+ *
+ * @block_id: index in blocks
+ * @info: receives the answer
+ *
+ * Context: any but NMI; counts pages: time proportional to the block's state.
+ * Return: 0; MHP_ERR_NOENT.
+ */
+MHP_MUST_CHECK MHP_API int mhp_block_query(struct mhp *m, uint64_t block_id,
+					   struct mhp_block_info *info);
+
+/**
+ * mhp_block_next() - the next memory block that exists
+ *
+ * @block_id: where to look from, inclusive; receives the block found
+ *
+ * Context: any but NMI.
+ * Return: 0; MHP_ERR_NOENT (none from there on; @block_id is untouched).
+ */
+MHP_MUST_CHECK MHP_API int mhp_block_next(struct mhp *m, uint64_t *block_id);
+
+/**
+ * struct mhp_zone_info - a zone of a node
+ */
+struct mhp_zone_info {
+	struct mhp_range span; /* from its first to its last page, holes too */
+	uint64_t nr_present;   /* pages that are memory, memmap included */
+	uint64_t nr_managed;   /* pages given to the allocator */
+	uint64_t nr_free;      /* counted now */
+};
+
+/**
+ * mhp_zone_query() - look at a zone
+ *
+ * @node: its node
+ * @zone: which of its zones
+ * @info: receives the answer
+ *
+ * Context: takes the mutex; counts free pages block by block.
+ * Return: 0; MHP_ERR_INVAL (no such node or zone); MHP_ERR_DEADLK.
+ */
+MHP_MUST_CHECK MHP_API int mhp_zone_query(struct mhp *m, unsigned int node,
+					  enum mhp_zone_type zone,
+					  struct mhp_zone_info *info);
+
+/** mhp_zone_name() - "DMA", "Normal", "Movable" …; "none" for others */
+MHP_API const char *mhp_zone_name(enum mhp_zone_type zone);
+
+/**
+ * struct mhp_stat - what it all costs, and what has happened
+ */
+struct mhp_stat {
+	/* existing memory taken for added memory, now */
+	uint64_t existing_bytes; /* records, memmap and state: all of it */
+	uint64_t existing_memmap_bytes; /* of these: memmap */
+	uint64_t existing_state_bytes;	/* of these: allocator state */
+	uint64_t existing_record_bytes; /* of these: block records */
+	uint64_t index_bytes;		/* root and leaves of the index */
+	uint64_t pagetable_bytes;	/* from ops->pagetable_bytes */
+	uint64_t hosted_memmap_bytes; /* memmap and state on the added memory */
+	uint64_t nr_present;	      /* pages, all zones */
+	uint64_t nr_managed;	      /* pages, all zones */
+	/* since init; only grow */
+	uint64_t nr_adds;
+	uint64_t nr_removes;
+	uint64_t nr_onlines;
+	uint64_t nr_offlines;
+	uint64_t nr_pages_moved;
+	uint64_t nr_moves_refused;
+	/* what placement existing found for memmaps: the three costs */
+	uint64_t nr_memmap_pmd_chunks;	 /* PMD-sized (or whole), target node */
+	uint64_t nr_memmap_base_pages;	 /* smaller pieces, target node */
+	uint64_t nr_memmap_remote_pages; /* from another node, pages */
+};
+
+/**
+ * mhp_stat_read() - the statistics now
+ *
+ * @stat: receives them
+ *
+ * Context: takes the mutex; may sleep.
+ * Return: 0; MHP_ERR_DEADLK.
+ */
+MHP_API int mhp_stat_read(struct mhp *m, struct mhp_stat *stat);
+
+/**
+ * mhp_check() - verify every invariant of docs/SPEC.md
+ *
+ * Reads only, and no descriptor whose pageblock is not initialised. Allocations
+ * and frees by others meanwhile can make it report what is not so: call it at
+ * rest.
+ *
+ * @report: optional; rule is the number of the first broken invariant, pfn where
+ *
+ * Context: takes the mutex; may sleep.
+ * Return: 0; MHP_ERR_UCLEAN; MHP_ERR_DEADLK.
+ */
+MHP_MUST_CHECK MHP_API int mhp_check(struct mhp *m, struct mhp_report *report);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

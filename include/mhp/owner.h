@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owners: who can move movable memory.
+ *
+ * A movable allocation names an owner. When its memory block is to leave, the
+ * engine allocates a target and asks the owner to move the content there. The
+ * owner may be done at once, refuse, or finish in its own time.
+ */
+#ifndef MHP_OWNER_H
+#define MHP_OWNER_H
+
+#include "mhp/err.h"
+#include "mhp/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct mhp;
+
+/**
+ * struct mhp_move - one allocation that has to move
+ */
+struct mhp_move {
+	mhp_pfn_t from_pfn; /* the allocation */
+	mhp_pfn_t to_pfn;   /* the target: same order, owner, cookie */
+	uint8_t order;
+	uint64_t cookie; /* given at allocation */
+};
+
+/**
+ * struct mhp_owner_ops - what an owner can do
+ *
+ * Constant. The callbacks run without the engine's mutex, so they may call
+ * everything but the owner's own unregistration; calls about the block that is
+ * leaving give MHP_ERR_BUSY.
+ */
+struct mhp_owner_ops {
+	uint32_t size_bytes; /* sizeof(struct mhp_owner_ops) */
+	const char *name;    /* shown in reports; copied, cut to MHP_NAME_MAX */
+
+	/**
+	 * @move: move the content of an allocation
+	 *
+	 * The owner checks that @move->cookie still is at @move->from_pfn, since
+	 * it may just have freed it.
+	 *
+	 * Optional: an owner without it holds unmovable memory under a name.
+	 *
+	 * Context: thread of the offlining call, may sleep.
+	 * Return: 0: moved, the owner now uses to_pfn, and from_pfn is the
+	 *   engine's to free. MHP_ERR_BUSY: refused (pinned). MHP_ERR_AGAIN:
+	 *   not there any more, or not yet. MHP_ERR_INPROGRESS: the owner keeps
+	 *   to_pfn and will call mhp_move_complete().
+	 *   In all but the first and the last case to_pfn is the engine's.
+	 */
+	int (*move)(void *ctx, struct mhp *m, const struct mhp_move *move);
+
+	/**
+	 * @pins: how often an allocation is pinned, 0 if it can move
+	 *
+	 * Optional: without it allocations count as unpinned until a move is
+	 * refused. Context: any thread, must not sleep.
+	 */
+	uint32_t (*pins)(void *ctx, struct mhp *m, mhp_pfn_t pfn,
+			 unsigned int order, uint64_t cookie);
+};
+
+/**
+ * mhp_owner_register() - make an owner known
+ *
+ * @ops: must outlive the registration
+ * @ctx: passed to the callbacks
+ * @owner: receives its number, from 1 on
+ *
+ * Context: takes the mutex; may sleep.
+ * Return: 0; MHP_ERR_INVAL (no name); MHP_ERR_NOSPC (too many owners);
+ *   MHP_ERR_DEADLK. Nothing is registered on failure.
+ */
+MHP_MUST_CHECK MHP_API int mhp_owner_register(struct mhp *m,
+					      const struct mhp_owner_ops *ops,
+					      void *ctx, uint16_t *owner);
+
+/**
+ * mhp_owner_unregister() - forget an owner
+ *
+ * The caller has freed everything of this owner and has no move in flight.
+ *
+ * Context: takes the mutex, waits for readers; may sleep.
+ * Return: 0; MHP_ERR_NOENT (no such owner); MHP_ERR_BUSY (it has pages of this
+ *   instance still); MHP_ERR_DEADLK. It stays registered on failure.
+ */
+MHP_MUST_CHECK MHP_API int mhp_owner_unregister(struct mhp *m, uint16_t owner);
+
+/**
+ * mhp_move_complete() - end a move that returned MHP_ERR_INPROGRESS
+ *
+ * @from_pfn, @to_pfn, @order: as in the struct mhp_move
+ * @moved: true: the owner uses to_pfn now; false: it stays at from_pfn
+ *
+ * Frees the page that is not used any more.
+ *
+ * Context: any but NMI; lock-free.
+ * Return: 0; MHP_ERR_INVAL (no such move is in flight; nothing is done).
+ */
+MHP_API int mhp_move_complete(struct mhp *m, mhp_pfn_t from_pfn,
+			      mhp_pfn_t to_pfn, unsigned int order, bool moved);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
