@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the library has for a port inside a process. The hosted library is built
+ * with read-side sections of its own choice; a port that is linked with it (a
+ * struct mhp_ops of the embedder's) waits for them with these calls.
+ *
+ * Threads need not register: each is attached when it first calls the library and
+ * detached when it ends. A child of fork() that does not exec must not use the
+ * library, and a signal handler only in a thread that used it before.
+ */
+#ifndef MHP_HOSTED_H
+#define MHP_HOSTED_H
+
+#include "mhp/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * mhp_hosted_synchronize() - wait for every read-side section that is open now
+ *
+ * What ops->synchronize does in a process.
+ *
+ * Context: any thread, outside a read-side section (else it panics); may sleep.
+ */
+MHP_API void mhp_hosted_synchronize(void);
+
+/**
+ * mhp_hosted_now_ns() - the monotonic clock of the process
+ *
+ * What ops->now_ns does in a process. Context: any.
+ * Return: nanoseconds since some moment.
+ */
+MHP_API uint64_t mhp_hosted_now_ns(void);
+
+/**
+ * mhp_hosted_section() - which read-side section the library was built with
+ *
+ * Context: any. Return: "urcu" or "c11".
+ */
+MHP_API const char *mhp_hosted_section(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
