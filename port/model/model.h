@@ -32,6 +32,13 @@ struct mhp_model;
 /** now_ns is the host's clock, for benchmarks; else mhp_model_advance(). */
 #define MHP_MODEL_REAL_CLOCK (1u << 4)
 
+/** How the fault plan fails. */
+enum mhp_model_fault {
+	MHP_MODEL_FAIL_NEVER = 0,
+	MHP_MODEL_FAIL_ONCE,	  /* call k fails, later ones do not */
+	MHP_MODEL_FAIL_FROM_THEN, /* call k and all later ones fail */
+};
+
 /**
  * struct mhp_model_config - the machine
  */
@@ -46,6 +53,9 @@ struct mhp_model_config {
 	mhp_pfn_t dma32_end_pfn;
 	enum mhp_placement placement;
 	uint32_t flags; /* MHP_MODEL_* */
+	/* The fault plan while the instance starts; it ends with the start. */
+	enum mhp_model_fault fail_how;
+	uint64_t fail_call;
 };
 
 /**
@@ -69,13 +79,6 @@ struct mhp *mhp_model_mhp(struct mhp_model *model);
 /** mhp_model_advance() - move the model's clock */
 void mhp_model_advance(struct mhp_model *model, uint64_t ns);
 
-/** How the fault plan fails. */
-enum mhp_model_fault {
-	MHP_MODEL_FAIL_NEVER = 0,
-	MHP_MODEL_FAIL_ONCE,	  /* call k fails, later ones do not */
-	MHP_MODEL_FAIL_FROM_THEN, /* call k and all later ones fail */
-};
-
 /**
  * mhp_model_fail() - set the fault plan
  *
@@ -96,7 +99,8 @@ uint64_t mhp_model_calls(const struct mhp_model *model);
 
 /**
  * mhp_model_meta_bytes() - bytes of meta_alloc() that are not given back, and
- * in @nr_mapped the linear and memmap mappings that exist: for leak tests
+ * in @nr_mapped the blocks of the linear map and pages of the window that are
+ * mapped: for leak tests
  */
 uint64_t mhp_model_meta_bytes(const struct mhp_model *model,
 			      uint64_t *nr_mapped);
