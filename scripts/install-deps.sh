@@ -79,5 +79,6 @@ else
 fi
 
 echo "installing:$missing"
-$root apt-get update -q
+# One list that cannot be had need not matter: the installation decides.
+$root apt-get update -q || echo "going on with the lists that there are" >&2
 $root $install </dev/null
