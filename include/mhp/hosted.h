@@ -4,9 +4,9 @@
  * with read-side sections of its own choice; a port that is linked with it (a
  * struct mhp_ops of the embedder's) waits for them with these calls.
  *
- * Threads need not register: each is attached when it first calls the library and
- * detached when it ends. A child of fork() that does not exec must not use the
- * library, and a signal handler only in a thread that used it before.
+ * Threads need not register: each is attached when it first calls the library
+ * and detached when it ends. A child of fork() that does not exec must not use
+ * the library, and a signal handler only in a thread that used it before.
  */
 #ifndef MHP_HOSTED_H
 #define MHP_HOSTED_H
@@ -29,7 +29,9 @@ MHP_API void mhp_hosted_synchronize(void);
 /**
  * mhp_hosted_now_ns() - the monotonic clock of the process
  *
- * What ops->now_ns does in a process. Context: any.
+ * What ops->now_ns does in a process.
+ *
+ * Context: any.
  * Return: nanoseconds since some moment.
  */
 MHP_API uint64_t mhp_hosted_now_ns(void);
@@ -37,7 +39,8 @@ MHP_API uint64_t mhp_hosted_now_ns(void);
 /**
  * mhp_hosted_section() - which read-side section the library was built with
  *
- * Context: any. Return: "urcu" or "c11".
+ * Context: any.
+ * Return: "urcu" or "c11".
  */
 MHP_API const char *mhp_hosted_section(void);
 

@@ -9,8 +9,8 @@
  * 2. A thread has reader != NULL exactly while its record is taken (and, with
  *    liburcu, while it is registered there).
  *
- * What it does not do: outlive an unmapped library. The destructor of a thread is
- * code of the library, so the shared library is linked with -z nodelete.
+ * What it does not do: outlive an unmapped library. The destructor of a thread
+ * is code of the library, so the shared library is linked with -z nodelete.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE

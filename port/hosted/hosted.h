@@ -6,9 +6,9 @@
  *
  * A thread is attached on its first use of the library and detached by a
  * destructor of thread-specific data when it ends. Attached, it has a record:
- * the lowest slot that no other thread has, and, with the C11 read-side section,
- * the word in which it says that a section is open. Records are never freed, only
- * used again, so that whoever walks them needs no lock.
+ * the lowest slot that no other thread has, and, with the C11 read-side
+ * section, the word in which it says that a section is open. Records are never
+ * freed, only used again, so that whoever walks them needs no lock.
  */
 #ifndef MHP_PORT_HOSTED_HOSTED_H
 #define MHP_PORT_HOSTED_HOSTED_H

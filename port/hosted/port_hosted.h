@@ -11,12 +11,12 @@
  *
  * Invariants:
  * 1. A thread is attached before its first section (hosted.h).
- * 2. A section that did not see what was written before mhp_hosted_synchronize()
- *    was called has ended when it returns.
+ * 2. A section that did not see what was written before
+ *    mhp_hosted_synchronize() was called has ended when it returns.
  *
  * Why 2 holds for the C11 section: a reader writes the round that it read into
- * its record, then reads data, a full barrier between. A writer writes data, then
- * takes a new round, then looks at the records. If it finds none open, the
+ * its record, then reads data, a full barrier between. A writer writes data,
+ * then takes a new round, then looks at the records. If it finds none open, the
  * reader's write of the record is later than the look, and so its reads of data
  * are later than the writer's writes. If it finds an old round, it waits. If it
  * finds the new one, the reader read it after the writer's writes.
@@ -100,8 +100,9 @@ static inline bool mhp_hosted_in_section(void)
 
 /*
  * liburcu's own inline functions, with two differences: the reader is found
- * through a pointer in our thread-local record (the library's thread local would
- * cost a call from a shared library), and the wake-up of a writer is out of line.
+ * through a pointer in our thread-local record (the library's thread local
+ * would cost a call from a shared library), and the wake-up of a writer is out
+ * of line.
  */
 static inline void mhp_port_read_lock(void)
 {
