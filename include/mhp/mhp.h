@@ -245,15 +245,16 @@ struct mhp_offline {
 	uint64_t block_id;
 	uint64_t deadline_ns;
 	uint32_t flags;
-	uint32_t active;    /* between begin and the end; [mutex] */
-	uint32_t stepping;  /* a step runs; [mutex] */
-	uint32_t synced;    /* in-flight allocations have been waited for */
-	mhp_pfn_t scan_pfn; /* where the next step looks */
-	uint64_t nr_pass_moved;
+	uint32_t active;	 /* between begin and the end; [mutex] */
+	uint32_t stepping;	 /* a step runs; [mutex] */
+	uint32_t nr_idle_passes; /* passes in a row without a move; [mutex] */
+	mhp_word_t cancelled;	 /* not 0: end at the next occasion */
+	mhp_pfn_t scan_pfn;	 /* where the next step looks; [mutex] */
+	uint64_t nr_pass_moved;	 /* in this pass; [mutex] */
 	uint64_t nr_pass_refused;
-	uint32_t nr_idle_passes; /* passes in a row without a move */
-	struct mhp_progress progress;
-	struct mhp_report refusal; /* the first refusal of this pass */
+	uint64_t nr_pass_pending;     /* moves that complete later */
+	struct mhp_progress progress; /* [mutex] */
+	struct mhp_report refusal; /* the first refusal of this pass; [mutex] */
 };
 
 /**

@@ -51,11 +51,6 @@
 #include "mhp/config.h"
 #include "mhp/types.h"
 
-/** A word that processors share: 64 bits, naturally aligned everywhere. */
-typedef struct {
-	uint64_t value;
-} __attribute__((aligned(8))) mhp_word_t;
-
 #ifdef MHP_PORT_HEADER
 #include MHP_PORT_HEADER
 #else

@@ -38,7 +38,7 @@ struct mhp_posix;
 
 /** How a pageblock gets its memory when it is first used. */
 enum mhp_posix_populate {
-	MHP_POSIX_POPULATE_AUTO = 0, /* as a huge page if possible, else SMALL */
+	MHP_POSIX_POPULATE_AUTO = 0, /* a huge page if possible, else SMALL */
 	MHP_POSIX_POPULATE_SMALL,    /* at once, with the file's own pages */
 	/*
 	 * By page faults, as it is touched: the first allocation is quick, and
@@ -162,7 +162,9 @@ struct mhp_posix_request {
  * @report: optional; on success as for mhp_add()
  *
  * Context: as mhp_posix_provide(), mhp_add() and mhp_block_online().
- * Return: as those. On failure nothing is plugged.
+ * Return: as those. On failure nothing is plugged and *region_id is 0; unless
+ *   memory of it is in use already and cannot move: then *region_id is what to
+ *   unplug later.
  */
 MHP_MUST_CHECK MHP_API int
 mhp_posix_plug(struct mhp_posix *p, const struct mhp_posix_request *request,
@@ -308,7 +310,7 @@ struct mhp_posix_stat {
 	 * a huge page and for each piece of the window of a table's size.
 	 */
 	uint64_t pagetable_bytes;
-	uint64_t nr_mappings; /* blocks and pieces of the window mapped */
+	uint64_t nr_mappings; /* of both, as vm.max_map_count counts */
 	uint64_t nr_handles;  /* that are not free */
 	bool collapse_works;  /* pageblocks can become huge pages */
 	/* since open; only grow */
@@ -326,7 +328,7 @@ struct mhp_posix_stat {
 /**
  * mhp_posix_stat_read() - the numbers now
  *
- * Context: takes a mutex.
+ * Context: takes a mutex; reads /proc/self/maps and the table of handles.
  */
 MHP_API void mhp_posix_stat_read(struct mhp_posix *p,
 				 struct mhp_posix_stat *stat);

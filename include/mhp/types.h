@@ -36,6 +36,18 @@ typedef struct {
 	uint64_t bytes;
 } mhp_pa_t;
 
+/**
+ * A word that processors share: 64 bits, naturally aligned everywhere. Only
+ * through the operations of port.h.
+ */
+typedef struct {
+	uint64_t value;
+#if defined(__GNUC__)
+} __attribute__((aligned(8))) mhp_word_t;
+#else
+} mhp_word_t;
+#endif
+
 /** No page: larger than every pfn (52 address bits and 4 KiB pages give 40). */
 #define MHP_PFN_NONE UINT64_MAX
 

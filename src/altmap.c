@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Layout of memmap and state in a block; see altmap.h. */
+#include "altmap.h"
+
+#define LINE_BYTES 64
+
+static uint64_t altmap_align(uint64_t value, uint64_t unit)
+{
+	return (value + unit - 1) & ~(unit - 1);
+}
+
+static void altmap_layout_rows(const struct mhp_geometry *g, struct layout *l)
+{
+	l->pageblock_order = mhp_pageblock_order(g);
+	l->pageblock_pages = 1u << l->pageblock_order;
+	l->nr_pageblocks = mhp_block_pageblocks(g);
+	l->nr_hint_words = (l->nr_pageblocks + 63) / 64;
+	l->rows_shift = l->pageblock_order > 6 ? l->pageblock_order - 6 : 0;
+	l->row_order = l->pageblock_order < 6 ? l->pageblock_order : 6;
+	l->row_mask = l->pageblock_order >= 6
+			      ? UINT64_MAX
+			      : (UINT64_C(1) << l->pageblock_pages) - 1;
+	l->block_pages = mhp_block_pages(g);
+	l->block_order = (uint64_t)(g->block_shift - g->page_shift);
+}
+
+static void altmap_layout_state(struct layout *l)
+{
+	uint64_t hint_bytes = l->nr_hint_words * sizeof(uint64_t);
+	uint64_t row_bytes = (uint64_t)l->nr_pageblocks << l->rows_shift;
+
+	row_bytes *= sizeof(uint64_t);
+	l->small_offset = 0;
+	l->full_offset = l->small_offset + hint_bytes;
+	l->nowhole_offset = l->full_offset + hint_bytes;
+	l->word_offset = altmap_align(l->nowhole_offset + hint_bytes,
+				      LINE_BYTES);
+	l->row_offset = altmap_align(l->word_offset + l->nr_pageblocks *
+							      sizeof(uint64_t),
+				     LINE_BYTES);
+	l->tail_offset = altmap_align(l->row_offset + row_bytes, LINE_BYTES);
+	l->state_bytes = altmap_align(l->tail_offset + row_bytes, LINE_BYTES);
+}
+
+void altmap_layout(const struct mhp_geometry *g, struct layout *layout)
+{
+	uint64_t page_bytes = mhp_page_bytes(g);
+
+	altmap_layout_rows(g, layout);
+	altmap_layout_state(layout);
+	layout->memmap_bytes = layout->block_pages * g->descriptor_bytes;
+	layout->memmap_pages = altmap_align(layout->memmap_bytes, page_bytes) /
+			       page_bytes;
+	if (layout->memmap_pages * g->descriptor_bytes >= layout->state_bytes) {
+		layout->hosted_state_offset = 0;
+		layout->hosted_pages = layout->memmap_pages;
+		return;
+	}
+	layout->hosted_state_offset = altmap_align(layout->memmap_bytes,
+						   LINE_BYTES);
+	layout->hosted_pages = altmap_align(layout->hosted_state_offset +
+						    layout->state_bytes,
+					    page_bytes) /
+			       page_bytes;
+}
+
+bool altmap_fits(const struct layout *layout)
+{
+	return layout->hosted_pages < layout->block_pages;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The altmap: which pages of a memory block hold its own memmap and allocator
+ * state, and how the state is laid out.
+ *
+ *   first pages of a block, placement block
+ *   | descriptors of all its pages ........ | state | usable pages ...
+ *   |<------------ memmap_pages ----------->|
+ *
+ *   if the descriptors of the memmap's own pages are as large as the state, it
+ *   stands in those, which nobody else uses:
+ *   |[state] descriptors of the usable pages | usable pages ...
+ *
+ *   the state of a block (every word 64 bits, groups on lines of their own)
+ *   | small | full | nowhole | words | rows | tails |
+ *     hints, one bit a pageblock    |      |       \ bit: continues a larger one
+ *                                   |       \ bit: page is not free
+ *                                    \ one status word a pageblock
+ *
+ * All-zero state means: everything free, nothing ever used.
+ */
+#ifndef MHP_SRC_ALTMAP_H
+#define MHP_SRC_ALTMAP_H
+
+#include "engine.h"
+
+/** altmap_layout() - compute the layout for a checked geometry */
+void altmap_layout(const struct mhp_geometry *g, struct layout *layout);
+
+/**
+ * altmap_fits() - whether a block can hold its own memmap and state, with a page
+ * to spare; natively whole pages are all it takes
+ */
+bool altmap_fits(const struct layout *layout);
+
+#endif

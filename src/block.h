@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Records of memory blocks: made, found by number, their status changed. */
+#ifndef MHP_SRC_BLOCK_H
+#define MHP_SRC_BLOCK_H
+
+#include "engine.h"
+
+/** block_new() - a record for the block at @start_pfn, its memory mapped. [mutex]
+ * Return: 0 or a negative errno value, and then nothing is left. */
+int block_new(struct mhp *m, mhp_pfn_t start_pfn, struct mhp_block **blk,
+	      struct mhp_report *report);
+
+/** block_delete() - undo it; no reader knows the block any more. [mutex] */
+void block_delete(struct mhp *m, struct mhp_block *blk);
+
+/** block_find() - the block of a number, or NULL; [mutex] or inside a section */
+struct mhp_block *block_find(struct mhp *m, uint64_t block_id);
+
+/** block_set() - write the status of a block. [mutex] */
+void block_set(struct mhp_block *blk, enum mhp_block_state life,
+	       enum mhp_zone_type zone, unsigned int node, unsigned int flags,
+	       uint32_t memmap_pages);
+
+/** block_set_life() - change its state only. [mutex] */
+void block_set_life(struct mhp_block *blk, enum mhp_block_state life);
+
+/** block_set_zone() - change its zone only. [mutex] */
+void block_set_zone(struct mhp_block *blk, enum mhp_zone_type zone);
+
+/** block_set_former_zone() - where to go back to. [mutex] */
+void block_set_former_zone(struct mhp_block *blk, enum mhp_zone_type zone);
+
+/** block_clear_flag() - take one flag away. [mutex] */
+void block_clear_flag(struct mhp_block *blk, unsigned int flag);
+
+/** block_usable() - its pages without its own memmap */
+struct mhp_range block_usable(const struct mhp *m, const struct mhp_block *blk);
+
+#endif

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/* Boot memory; see boot.h. */
+#include "boot.h"
+
+#include "block.h"
+#include "libc.h"
+#include "pageblock.h"
+#include "section.h"
+#include "vmemmap.h"
+
+static bool range_holds(struct mhp_range range, mhp_pfn_t pfn)
+{
+	return pfn >= range.start_pfn && pfn - range.start_pfn < range.nr_pages;
+}
+
+static struct mhp_range range_cut(struct mhp_range a, struct mhp_range b)
+{
+	mhp_pfn_t start = a.start_pfn > b.start_pfn ? a.start_pfn : b.start_pfn;
+	mhp_pfn_t end = mhp_range_end_pfn(a) < mhp_range_end_pfn(b)
+				? mhp_range_end_pfn(a)
+				: mhp_range_end_pfn(b);
+
+	return end > start ? mhp_range_make(start, end - start)
+			   : mhp_range_make(start, 0);
+}
+
+/* Those of the 64 pages from @pfn on that lie in the range. */
+static uint64_t range_bits(struct mhp_range range, mhp_pfn_t pfn)
+{
+	struct mhp_range cut = range_cut(range, mhp_range_make(pfn, 64));
+	uint64_t bits;
+
+	if (!cut.nr_pages)
+		return 0;
+	bits = cut.nr_pages == 64 ? UINT64_MAX
+				  : (UINT64_C(1) << cut.nr_pages) - 1;
+	return bits << (cut.start_pfn - pfn);
+}
+
+bool boot_is_present(const struct mhp *m, mhp_pfn_t pfn, unsigned int *node)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->nr_boot; i++)
+		if (range_holds(m->boot[i].range, pfn)) {
+			*node = m->boot[i].node;
+			return true;
+		}
+	return false;
+}
+
+uint64_t boot_kept(const struct mhp *m, mhp_pfn_t pfn)
+{
+	uint64_t present = 0, kept = range_bits(m->boot_meta, pfn);
+	uint32_t i;
+
+	for (i = 0; i < m->nr_boot; i++)
+		present |= range_bits(m->boot[i].range, pfn);
+	for (i = 0; i < m->nr_reserved; i++)
+		kept |= range_bits(m->reserved[i], pfn);
+	return kept | ~present;
+}
+
+static bool boot_is_reserved(const struct mhp *m, mhp_pfn_t pfn)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->nr_reserved; i++)
+		if (range_holds(m->reserved[i], pfn))
+			return true;
+	return false;
+}
+
+bool boot_is_meta(const struct mhp *m, mhp_pfn_t pfn)
+{
+	unsigned int node;
+
+	return range_holds(m->boot_meta, pfn) &&
+	       boot_is_present(m, pfn, &node) && !boot_is_reserved(m, pfn);
+}
+
+enum mhp_zone_type boot_zone(const struct mhp *m, mhp_pfn_t pfn)
+{
+	if (pfn < m->dma_end_pfn)
+		return MHP_ZONE_DMA;
+	return pfn < m->dma32_end_pfn ? MHP_ZONE_DMA32 : MHP_ZONE_NORMAL;
+}
+
+enum mhp_zone_type boot_pageblock_zone(const struct mhp *m, mhp_pfn_t start_pfn,
+				       unsigned int *node)
+{
+	struct mhp_range pageblock = mhp_range_make(start_pfn,
+						    m->layout.pageblock_pages);
+	uint32_t i;
+
+	for (i = 0; i < m->nr_boot; i++)
+		if (range_cut(m->boot[i].range, pageblock).nr_pages) {
+			*node = m->boot[i].node;
+			return boot_zone(m, start_pfn);
+		}
+	return MHP_ZONE_NONE;
+}
+
+static struct mhp_range boot_zone_limits(const struct mhp *m,
+					 enum mhp_zone_type zone)
+{
+	mhp_pfn_t dma = m->dma_end_pfn;
+	mhp_pfn_t dma32 = m->dma32_end_pfn > dma ? m->dma32_end_pfn : dma;
+
+	switch (zone) {
+	case MHP_ZONE_DMA:
+		return mhp_range_make(0, dma);
+	case MHP_ZONE_DMA32:
+		return mhp_range_make(dma, dma32 - dma);
+	case MHP_ZONE_NORMAL:
+		return mhp_range_make(dma32, m->max_pfn - dma32);
+	default:
+		return mhp_range_make(0, 0);
+	}
+}
+
+/* Pages of a piece of one boot range that the allocator does not get. */
+static uint64_t boot_nr_kept(const struct mhp *m, struct mhp_range piece)
+{
+	struct mhp_range meta = range_cut(piece, m->boot_meta);
+	uint64_t nr = meta.nr_pages;
+	uint32_t i;
+
+	for (i = 0; i < m->nr_reserved; i++) {
+		struct mhp_range kept = range_cut(piece, m->reserved[i]);
+
+		nr += kept.nr_pages - range_cut(kept, m->boot_meta).nr_pages;
+	}
+	return nr;
+}
+
+void boot_share(const struct mhp *m, struct mhp_range range, unsigned int node,
+		enum mhp_zone_type zone, struct zone_share *share)
+{
+	struct mhp_range limits = boot_zone_limits(m, zone);
+	uint32_t i;
+
+	for (i = 0; i < m->nr_boot; i++) {
+		struct mhp_range piece = range_cut(
+			range_cut(m->boot[i].range, range), limits);
+
+		if (m->boot[i].node != node || !piece.nr_pages)
+			continue;
+		if (!share->nr_present)
+			share->extent.start_pfn = piece.start_pfn;
+		share->extent.nr_pages = mhp_range_end_pfn(piece) -
+					 share->extent.start_pfn;
+		share->nr_present += piece.nr_pages;
+		share->nr_managed += piece.nr_pages - boot_nr_kept(m, piece);
+	}
+}
+
+/* Carve @nr_pages below @end_pfn out of boot memory, inside one block and clear
+ * of what the embedder keeps. */
+static mhp_pfn_t boot_carve(const struct mhp *m, mhp_pfn_t end_pfn,
+			    uint64_t nr_pages)
+{
+	uint64_t block_mask = m->layout.block_pages - 1;
+	uint32_t i = m->nr_boot, k;
+
+	while (i--) {
+		struct mhp_range range = m->boot[i].range;
+		mhp_pfn_t end = mhp_range_end_pfn(range);
+
+		if (end > end_pfn)
+			end = end_pfn;
+		while (end >= range.start_pfn + nr_pages) {
+			mhp_pfn_t start = end - nr_pages;
+
+			if ((start & ~block_mask) !=
+			    ((end - 1) & ~block_mask)) {
+				end = (end - 1) & ~block_mask;
+				continue;
+			}
+			for (k = 0; k < m->nr_reserved; k++)
+				if (range_cut(m->reserved[k],
+					      mhp_range_make(start, nr_pages))
+					    .nr_pages)
+					break;
+			if (k == m->nr_reserved)
+				return start;
+			end = m->reserved[k].start_pfn;
+		}
+	}
+	return MHP_PFN_NONE;
+}
+
+static uint8_t *boot_address(struct mhp *m, mhp_pfn_t pfn)
+{
+	struct mhp_block *blk = section_block(m, pfn);
+
+	return blk->linear +
+	       mhp_bytes_from_pages(&m->geometry, pfn - blk->start_pfn);
+}
+
+/* Take the pages for one piece from the end of what is left. */
+static mhp_pfn_t boot_take(struct mhp *m, uint64_t nr_pages)
+{
+	mhp_pfn_t end = mhp_range_end_pfn(m->boot_meta);
+	mhp_pfn_t pfn = boot_carve(
+		m,
+		m->boot_meta.nr_pages ? m->boot_meta.start_pfn : MHP_PFN_NONE,
+		nr_pages);
+
+	if (pfn == MHP_PFN_NONE)
+		return pfn;
+	if (!m->boot_meta.nr_pages)
+		end = pfn + nr_pages;
+	m->boot_meta = mhp_range_make(pfn, end - pfn);
+	return pfn;
+}
+
+static int boot_describe(struct mhp *m, struct mhp_block *blk)
+{
+	uint64_t page_bytes = mhp_page_bytes(&m->geometry);
+	uint64_t state_pages = (m->layout.state_bytes + page_bytes - 1) /
+			       page_bytes;
+	mhp_pfn_t memmap = boot_take(m, m->layout.memmap_pages);
+	mhp_pfn_t state = boot_take(m, state_pages);
+
+	if (memmap == MHP_PFN_NONE || state == MHP_PFN_NONE)
+		return MHP_ERR_NOMEM;
+	blk->state = boot_address(m, state);
+	memset(blk->state, 0, m->layout.state_bytes);
+	if (vmemmap_maps(m))
+		return vmemmap_map(m, blk, memmap);
+	blk->memmap = boot_address(m, memmap);
+	return 0;
+}
+
+/* Zone and node of a boot block; MANY if there is more than one. */
+static void boot_set_status(struct mhp *m, struct mhp_block *blk)
+{
+	unsigned int flags = BLOCK_BOOT, node, zone, in_zone = 0, in_node = 0;
+	unsigned int nr = 0;
+	uint64_t nr_present = 0;
+
+	for (node = 0; node < m->geometry.nr_nodes; node++)
+		for (zone = MHP_ZONE_DMA; zone <= MHP_ZONE_NORMAL; zone++) {
+			struct zone_share share = {{0, 0}, 0, 0};
+
+			boot_share(m,
+				   mhp_range_make(blk->start_pfn,
+						  m->layout.block_pages),
+				   node, (enum mhp_zone_type)zone, &share);
+			if (!share.nr_present)
+				continue;
+			nr_present += share.nr_present;
+			in_zone = zone;
+			in_node = node;
+			nr++;
+		}
+	if (nr > 1) {
+		flags |= BLOCK_MANY;
+		in_zone = MHP_ZONE_NONE;
+	}
+	if (nr_present < m->layout.block_pages)
+		flags |= BLOCK_HOLES;
+	block_set(blk, MHP_BLOCK_ONLINE, (enum mhp_zone_type)in_zone, in_node,
+		  flags, 0);
+}
+
+/* Pageblocks of which nothing can be allocated are never looked at. */
+static void boot_mark_dead(struct mhp *m, struct mhp_block *blk)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->layout.nr_pageblocks; i++) {
+		struct pageblock pb = pageblock_at(m, blk, i);
+
+		if (pageblock_nr_kept(m, &pb) == m->layout.pageblock_pages)
+			mhp_port_store(pb.word, PB_DEAD);
+	}
+}
+
+static void boot_offer(struct mhp *m, struct mhp_block *blk)
+{
+	boot_mark_dead(m, blk);
+	zone_account(m, blk);
+	if (!block_has(block_status(blk), BLOCK_MANY)) {
+		zone_link(m, blk);
+		return;
+	}
+	blk->next = m->many;
+	m->many = blk;
+}
+
+/* Call @visit for each block that has boot memory, in ascending order. */
+static int boot_each(struct mhp *m,
+		     int (*visit)(struct mhp *, mhp_pfn_t, struct mhp_report *),
+		     struct mhp_report *report)
+{
+	uint64_t mask = m->layout.block_pages - 1;
+	mhp_pfn_t next = 0;
+	uint32_t i;
+
+	for (i = 0; i < m->nr_boot; i++) {
+		mhp_pfn_t pfn = m->boot[i].range.start_pfn & ~mask;
+
+		for (pfn = pfn < next ? next : pfn;
+		     pfn < mhp_range_end_pfn(m->boot[i].range);
+		     pfn += m->layout.block_pages) {
+			int err = visit(m, pfn, report);
+
+			if (err)
+				return err;
+			next = pfn + m->layout.block_pages;
+		}
+	}
+	return 0;
+}
+
+static int boot_visit_map(struct mhp *m, mhp_pfn_t pfn,
+			  struct mhp_report *report)
+{
+	struct mhp_range range = mhp_range_make(pfn, m->layout.block_pages);
+	struct mhp_block *blk;
+	int err;
+
+	err = section_reserve(m, range);
+	if (err)
+		return report_set(report, err, MHP_STAGE_INIT, MHP_WHY_NO_META,
+				  pfn);
+	err = block_new(m, pfn, &blk, report);
+	if (err) {
+		section_release(m, range);
+		return err;
+	}
+	section_publish(m, blk);
+	return 0;
+}
+
+static int boot_visit_describe(struct mhp *m, mhp_pfn_t pfn,
+			       struct mhp_report *report)
+{
+	int err = boot_describe(m, section_block(m, pfn));
+
+	return err ? report_set(report, err, MHP_STAGE_INIT,
+				MHP_WHY_NO_MEMMAP_MEMORY, pfn)
+		   : 0;
+}
+
+static int boot_visit_offer(struct mhp *m, mhp_pfn_t pfn,
+			    struct mhp_report *report)
+{
+	struct mhp_block *blk = section_block(m, pfn);
+	unsigned int node, zone;
+
+	(void)report;
+	boot_set_status(m, blk);
+	boot_offer(m, blk);
+	for (node = 0; node < m->geometry.nr_nodes; node++)
+		for (zone = MHP_ZONE_DMA; zone <= MHP_ZONE_NORMAL; zone++)
+			zone_of(m, node, (enum mhp_zone_type)zone)
+				->nr_boot_present +=
+				zone_share(m, blk, node,
+					   (enum mhp_zone_type)zone)
+					.nr_present;
+	return 0;
+}
+
+static int boot_visit_undo(struct mhp *m, mhp_pfn_t pfn,
+			   struct mhp_report *report)
+{
+	struct mhp_block *blk = section_block(m, pfn);
+
+	(void)report;
+	if (!blk)
+		return 0;
+	if (blk->memmap && vmemmap_maps(m))
+		vmemmap_unmap(m, blk);
+	section_unpublish(m, blk);
+	block_delete(m, blk);
+	section_release(m, mhp_range_make(pfn, m->layout.block_pages));
+	return 0;
+}
+
+int boot_init(struct mhp *m, struct mhp_report *report)
+{
+	int err;
+
+	err = boot_each(m, boot_visit_map, report);
+	if (!err)
+		err = boot_each(m, boot_visit_describe, report);
+	if (!err)
+		err = boot_each(m, boot_visit_offer, report);
+	if (err)
+		boot_fini(m);
+	return err;
+}
+
+void boot_fini(struct mhp *m)
+{
+	(void)!boot_each(m, boot_visit_undo, NULL);
+}

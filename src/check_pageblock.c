@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * INV-07 to INV-12: words, rows, tails and hints of pageblocks. Each function
+ * checks one rule and returns whether it holds.
+ */
+#include "check_pageblock.h"
+
+struct subject {
+	struct mhp *m;
+	struct pageblock pb;
+	uint64_t word;
+	uint64_t status; /* of the block */
+};
+
+/* INV-07, INV-12: isolated if and only if the block is going offline. */
+static bool check_isolation(const struct subject *s)
+{
+	return !!(s->word & PB_ISOLATED) ==
+	       (block_life(s->status) == MHP_BLOCK_GOING_OFFLINE);
+}
+
+/* INV-08: at rest a word is free, SMALL, HUGE or DEAD, and nothing else. */
+static bool check_word(const struct subject *s)
+{
+	uint64_t kind = s->word & (PB_SMALL | PB_HUGE | PB_DEAD);
+
+	if (s->word & (PB_CLOSING | PB_OPENING) || kind & (kind - 1))
+		return false;
+	if (!kind)
+		return pageblock_is_free(s->word & ~PB_ISOLATED);
+	if (kind == PB_DEAD)
+		return pageblock_nr_kept(s->m, &s->pb) ==
+		       s->m->layout.pageblock_pages;
+	return s->word & PB_USED;
+}
+
+/* INV-09: pages that are not the allocator's are never free; a pageblock without
+ * any is not called mixed. */
+static bool check_kept(const struct subject *s)
+{
+	uint64_t any = 0;
+	uint32_t row;
+
+	if (!(s->word & PB_USED))
+		return true;
+	for (row = 0; row < pageblock_nr_rows(s->m); row++) {
+		uint64_t kept = pageblock_kept(s->m, &s->pb, row);
+
+		any |= kept;
+		if (kept & ~mhp_port_load(&s->pb.rows[row]))
+			return false;
+	}
+	return !any == !(s->word & PB_MIXED);
+}
+
+/* INV-10: rows are in use under SMALL only, and never beyond the pageblock. */
+static bool check_rows(const struct subject *s)
+{
+	uint32_t row;
+
+	for (row = 0; row < pageblock_nr_rows(s->m); row++)
+		if (mhp_port_load(&s->pb.rows[row]) & ~s->m->layout.row_mask)
+			return false;
+	return s->word & PB_SMALL || pageblock_empty(s->m, &s->pb, s->word);
+}
+
+/* INV-10: tails continue an allocation, and only where orders above 0 were. */
+static bool check_tails(const struct subject *s)
+{
+	uint32_t row;
+
+	for (row = 0; row < pageblock_nr_rows(s->m); row++) {
+		uint64_t tails = mhp_port_load(&s->pb.tails[row]);
+
+		if (tails & ~mhp_port_load(&s->pb.rows[row]) ||
+		    (tails && !(s->word & PB_RUNS)))
+			return false;
+		if (tails && pageblock_kept(s->m, &s->pb, row) & tails)
+			return false;
+	}
+	return true;
+}
+
+/* INV-10: allocations are powers of two, naturally aligned. */
+static bool check_heads(const struct subject *s)
+{
+	mhp_pfn_t pfn = pageblock_pfn(s->m, &s->pb);
+	mhp_pfn_t end = pfn + s->m->layout.pageblock_pages;
+	struct frame_head head;
+
+	while (pfn < end && frame_next_head(s->m, s->pb.blk, pfn, &head) &&
+	       head.pfn < end) {
+		uint64_t nr = UINT64_C(1) << head.order;
+		uint32_t index = (uint32_t)(head.pfn -
+					    pageblock_pfn(s->m, &s->pb));
+		uint32_t next = index + (uint32_t)nr;
+		uint32_t bits = (1u << s->m->layout.row_order) - 1;
+
+		if (head.pfn & (nr - 1) || next > s->m->layout.pageblock_pages)
+			return false;
+		if (next < s->m->layout.pageblock_pages &&
+		    mhp_port_load(
+			    &s->pb.tails[next >> s->m->layout.row_order]) >>
+				    (next & bits) &
+			    1)
+			return false;
+		pfn = head.pfn + nr;
+	}
+	return true;
+}
+
+/* INV-11: no hint hides anything. */
+static bool check_hints(const struct subject *s)
+{
+	uint32_t i = s->pb.index / 64;
+	uint64_t bit = UINT64_C(1) << s->pb.index % 64;
+	bool small = pageblock_hint_small(s->m, s->pb.blk, i) & bit;
+	bool full = pageblock_hint_full(s->m, s->pb.blk, i) & bit;
+
+	if (small != !!(s->word & PB_SMALL))
+		return false;
+	if (full && !(s->word & PB_OWNER) && !pageblock_full(s->m, &s->pb))
+		return false;
+	return !pageblock_hint_nowhole(s->m, s->pb.blk, i) ||
+	       !pageblock_is_free(s->word);
+}
+
+/* INV-11: an empty pageblock that no cursor prefers is not kept open. */
+static bool check_closed(const struct subject *s)
+{
+	return !(s->word & PB_SMALL) || s->word & PB_OWNER ||
+	       !pageblock_empty(s->m, &s->pb, s->word);
+}
+
+static const struct {
+	uint32_t rule;
+	bool (*holds)(const struct subject *s);
+} check_rules[] = {
+	{7, check_isolation}, {8, check_word},	  {9, check_kept},
+	{10, check_rows},     {10, check_tails},  {10, check_heads},
+	{11, check_hints},    {11, check_closed},
+};
+
+uint32_t check_pageblocks(struct mhp *m, struct mhp_block *blk, mhp_pfn_t *pfn)
+{
+	uint32_t i;
+	size_t k;
+
+	for (i = pageblock_first(m, blk); i < m->layout.nr_pageblocks; i++) {
+		struct subject s = {.m = m,
+				    .pb = pageblock_at(m, blk, i),
+				    .status = block_status(blk)};
+
+		s.word = mhp_port_load_seq(s.pb.word);
+		*pfn = pageblock_pfn(m, &s.pb);
+		for (k = 0; k < sizeof(check_rules) / sizeof(check_rules[0]);
+		     k++)
+			if (!check_rules[k].holds(&s))
+				return check_rules[k].rule;
+	}
+	return 0;
+}

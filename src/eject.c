@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Offline and remove, all or nothing: the blocks of a range go offline one by
+ * one, each remembers its zone, and if one cannot, those that did go back to
+ * where they were.
+ *
+ * A notifier that vetoes the way back leaves that block offline; it is logged.
+ */
+#include "block.h"
+#include "offline.h"
+#include "online.h"
+#include "section.h"
+
+/* The next block of a range from @pfn on. [mutex] */
+static struct mhp_block *eject_next(struct mhp *m, struct mhp_range range,
+				    mhp_pfn_t pfn)
+{
+	struct mhp_block *blk;
+
+	if (pfn >= mhp_range_end_pfn(range))
+		return NULL;
+	blk = section_next_block(m, pfn);
+	return blk && blk->start_pfn < mhp_range_end_pfn(range) ? blk : NULL;
+}
+
+static mhp_pfn_t eject_end(const struct mhp *m, const struct mhp_block *blk)
+{
+	return blk->start_pfn + m->layout.block_pages;
+}
+
+/* What would make the removal fail is said before anything goes offline. */
+static int eject_check(struct mhp *m, struct mhp_range range,
+		       struct mhp_report *report)
+{
+	struct mhp_block *blk = NULL;
+	bool any = false;
+
+	if (!range.nr_pages ||
+	    (range.start_pfn | range.nr_pages) & (m->layout.block_pages - 1) ||
+	    range.start_pfn + range.nr_pages < range.start_pfn)
+		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_REMOVE,
+				  range.nr_pages ? MHP_WHY_UNALIGNED
+						 : MHP_WHY_EMPTY_RANGE,
+				  range.start_pfn);
+	for (blk = eject_next(m, range, range.start_pfn); blk;
+	     blk = eject_next(m, range, eject_end(m, blk))) {
+		uint64_t status = block_status(blk);
+
+		any = true;
+		if (block_has(status, BLOCK_BOOT))
+			return report_set(report, MHP_ERR_BUSY,
+					  MHP_STAGE_REMOVE, MHP_WHY_BOOT_MEMORY,
+					  blk->start_pfn);
+		if (block_life(status) != MHP_BLOCK_ONLINE &&
+		    block_life(status) != MHP_BLOCK_OFFLINE)
+			return report_set(report, MHP_ERR_BUSY,
+					  MHP_STAGE_REMOVE, MHP_WHY_TRANSITION,
+					  blk->start_pfn);
+	}
+	if (!any)
+		return report_set(report, MHP_ERR_NOENT, MHP_STAGE_REMOVE,
+				  MHP_WHY_NO_BLOCK, range.start_pfn);
+	return 0;
+}
+
+/* Remember the zone of each online block, or forget all. [mutex] */
+static void eject_mark(struct mhp *m, struct mhp_range range, bool remember)
+{
+	struct mhp_block *blk;
+
+	for (blk = eject_next(m, range, range.start_pfn); blk;
+	     blk = eject_next(m, range, eject_end(m, blk))) {
+		uint64_t status = block_status(blk);
+		bool online = block_life(status) == MHP_BLOCK_ONLINE;
+
+		block_set_former_zone(blk, remember && online
+						   ? block_zone(status)
+						   : MHP_ZONE_NONE);
+	}
+}
+
+/* Put back online what was, in the zone it had. [mutex] */
+static void eject_undo(struct mhp *m, struct mhp_range range)
+{
+	struct mhp_block *blk;
+
+	for (blk = eject_next(m, range, range.start_pfn); blk;
+	     blk = eject_next(m, range, eject_end(m, blk))) {
+		uint64_t status = block_status(blk);
+		enum mhp_zone_type zone = block_former_zone(status);
+
+		if (zone == MHP_ZONE_NONE ||
+		    block_life(status) != MHP_BLOCK_OFFLINE)
+			continue;
+		if (online_locked(m, blk, zone, NULL) && m->ops->log)
+			m->ops->log(m->ops_ctx, 0,
+				    "a block could not go back online");
+	}
+	eject_mark(m, range, false);
+}
+
+/* Number of the next online block of a range, from @pfn on. */
+static bool eject_next_online(struct mhp *m, struct mhp_range range,
+			      mhp_pfn_t *pfn, uint64_t *block_id)
+{
+	struct mhp_block *blk;
+
+	MHP_FATAL(!mhp_lock(m));
+	blk = eject_next(m, range, *pfn);
+	while (blk && block_life(block_status(blk)) == MHP_BLOCK_OFFLINE)
+		blk = eject_next(m, range, eject_end(m, blk));
+	if (blk) {
+		*block_id = blk->start_pfn >> m->layout.block_order;
+		*pfn = eject_end(m, blk);
+	}
+	mhp_unlock(m);
+	return blk;
+}
+
+static int eject_offline(struct mhp *m, struct mhp_range range,
+			 uint64_t deadline_ns, uint32_t flags,
+			 struct mhp_report *report)
+{
+	mhp_pfn_t pfn = range.start_pfn;
+	uint64_t id;
+	int err = 0;
+
+	while (!err && eject_next_online(m, range, &pfn, &id))
+		err = offline_flagged(m, id, deadline_ns, flags, report);
+	return err;
+}
+
+int mhp_offline_and_remove(struct mhp *m, struct mhp_range range,
+			   uint64_t deadline_ns, uint32_t flags,
+			   struct mhp_report *report)
+{
+	int err = mhp_lock(m);
+
+	if (err)
+		return report_set(report, err, MHP_STAGE_REMOVE,
+				  MHP_WHY_REENTERED, MHP_PFN_NONE);
+	err = eject_check(m, range, report);
+	if (!err)
+		eject_mark(m, range, true);
+	mhp_unlock(m);
+	if (err)
+		return err;
+	err = eject_offline(m, range, deadline_ns, flags, report);
+	if (!err)
+		err = mhp_remove(m, range, report);
+	if (!err)
+		return 0;
+	MHP_FATAL(!mhp_lock(m));
+	eject_undo(m, range);
+	mhp_unlock(m);
+	return err;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine's data: one instance, its zones, its memory blocks.
+ *
+ *   struct mhp ─ root index ─ leaf ─ struct mhp_block ─┬─ memmap (descriptors)
+ *       │                                              └─ state  (allocator)
+ *       └ nodes × zones ─ list of online blocks
+ *
+ * A block record is 64 bytes of existing memory, whatever the size of the block.
+ * Memmap and state stand where the placement says. Nothing here is global.
+ *
+ * Field notes: [mutex] written under the instance's mutex; [rcu] also read inside
+ * read-side sections, so written with release and freed after synchronize;
+ * [const] not written after init.
+ */
+#ifndef MHP_SRC_ENGINE_H
+#define MHP_SRC_ENGINE_H
+
+#include "assert.h"
+#include "err.h"
+#include "mhp/mhp.h"
+#include "mhp/policy.h"
+#include "mhp/port.h"
+
+/** Owners an instance can have; number 0 is nobody, 1 the engine itself. */
+#define OWNER_MAX 64
+#define OWNER_NONE 0
+#define OWNER_MEMMAP 1
+
+/** Allocation classes of a cursor: single pages, and larger ones. */
+#define CURSOR_SINGLE 0
+#define CURSOR_RUN 1
+#define CURSOR_WHOLE 2
+#define NR_CURSORS 3
+
+/*
+ * The status word of a block, one load for all that lock-free readers ask:
+ *
+ *   63     56 55   48 47   40 39   32 31                           0
+ *   [ flags  ][ node ][ zone ][ life ][ pages of its own memmap     ]
+ */
+#define BLOCK_LIFE_SHIFT 32
+#define BLOCK_ZONE_SHIFT 40   /* 4 bits */
+#define BLOCK_FORMER_SHIFT 44 /* 4 bits: zone to go back to if an eject fails */
+#define BLOCK_NODE_SHIFT 48
+#define BLOCK_FLAGS_SHIFT 56
+
+#define BLOCK_BOOT (1u << 0)   /* was there at init */
+#define BLOCK_HOLES (1u << 1)  /* not all of it is memory */
+#define BLOCK_HOSTED (1u << 2) /* memmap and state on itself */
+#define BLOCK_CLEAN (1u << 3)  /* its allocator state reads as zero */
+#define BLOCK_SCRUB (1u << 4)  /* overwrite when removed */
+#define BLOCK_MANY (1u << 5)   /* pages in several zones or nodes */
+
+struct mhp_block {
+	mhp_pfn_t start_pfn;	/* [const] */
+	uint8_t *linear;	/* [const] address of its first byte */
+	uint8_t *memmap;	/* [const] descriptor of start_pfn */
+	uint8_t *state;		/* [const] allocator state, layout.h */
+	mhp_pfn_t memmap_pfn;	/* [mutex] first piece of a memmap in existing
+				   memory, or MHP_PFN_NONE */
+	struct mhp_block *next; /* [rcu] in its zone, or in the list of many */
+	struct mhp_block *prev; /* [mutex] */
+	mhp_word_t status;	/* [rcu] see above */
+};
+
+_Static_assert(sizeof(void *) != 8 || sizeof(struct mhp_block) == 64,
+	       "a block record is one cache line");
+
+static inline enum mhp_block_state block_life(uint64_t status)
+{
+	return (enum mhp_block_state)(status >> BLOCK_LIFE_SHIFT & 0xff);
+}
+
+static inline enum mhp_zone_type block_zone(uint64_t status)
+{
+	return (enum mhp_zone_type)(status >> BLOCK_ZONE_SHIFT & 0xf);
+}
+
+/** block_former_zone() - the zone it had before an eject that is going on */
+static inline enum mhp_zone_type block_former_zone(uint64_t status)
+{
+	return (enum mhp_zone_type)(status >> BLOCK_FORMER_SHIFT & 0xf);
+}
+
+static inline unsigned int block_node(uint64_t status)
+{
+	return (unsigned int)(status >> BLOCK_NODE_SHIFT & 0xff);
+}
+
+static inline bool block_has(uint64_t status, unsigned int flag)
+{
+	return status >> BLOCK_FLAGS_SHIFT & flag;
+}
+
+/** block_memmap_pages() - pages at its start that hold memmap and state */
+static inline uint32_t block_memmap_pages(uint64_t status)
+{
+	return (uint32_t)status;
+}
+
+static inline uint64_t block_status(const struct mhp_block *blk)
+{
+	return mhp_port_load_acquire(&blk->status);
+}
+
+/** block_serves() - whether pages of it may be allocated or freed */
+static inline bool block_serves(uint64_t status)
+{
+	enum mhp_block_state life = block_life(status);
+
+	return life == MHP_BLOCK_ONLINE || life == MHP_BLOCK_GOING_OFFLINE;
+}
+
+/* A zone of a node. */
+struct zone {
+	struct mhp_block *blocks; /* [rcu] online blocks wholly in this zone */
+	struct mhp_range span;	  /* [mutex] first to last page, holes too */
+	uint64_t nr_present;	  /* [mutex] pages */
+	uint64_t nr_managed;	  /* [mutex] pages */
+	uint64_t nr_boot_present; /* [const] pages present at boot */
+};
+
+struct owner {
+	const struct mhp_owner_ops *ops; /* [rcu] NULL: free slot */
+	void *ctx;
+	char name[MHP_NAME_MAX];
+};
+
+/* Where the parts of a block's allocator state stand; all in bytes. */
+struct layout {
+	uint32_t nr_pageblocks; /* of a block */
+	uint32_t pageblock_order;
+	uint32_t pageblock_pages;
+	uint32_t rows_shift; /* log2 rows of a pageblock */
+	uint32_t row_order;  /* log2 pages of a row */
+	uint32_t nr_hint_words;
+	uint64_t row_mask;    /* bits of a row that are pages */
+	uint64_t block_order; /* log2 pages of a block */
+	uint64_t block_pages;
+	uint64_t small_offset;
+	uint64_t full_offset;
+	uint64_t nowhole_offset;
+	uint64_t word_offset;
+	uint64_t row_offset;
+	uint64_t tail_offset;
+	uint64_t state_bytes;	      /* of a whole block */
+	uint64_t memmap_bytes;	      /* descriptors of a whole block */
+	uint64_t memmap_pages;	      /* the same, rounded up */
+	uint64_t hosted_pages;	      /* memmap and state, placement block */
+	uint64_t hosted_state_offset; /* from the block's first byte */
+};
+
+/* One processor's preferred places to allocate: pfns of rows, by mobility and
+ * class. A hint: anybody may use any of them at any time. */
+struct cursors {
+	mhp_word_t row_pfn[2][NR_CURSORS];
+	uint64_t pad[2];
+};
+
+/* Monotonic counters and sums; [mutex] unless a word. */
+struct counters {
+	uint64_t nr_adds, nr_removes, nr_onlines, nr_offlines;
+	mhp_word_t nr_pages_moved, nr_moves_refused;
+	uint64_t nr_memmap_pmd_chunks, nr_memmap_base_pages;
+	uint64_t nr_memmap_remote_pages;
+};
+
+struct mhp {
+	struct mhp_geometry geometry; /* [const] */
+	struct layout layout;	      /* [const] */
+	const struct mhp_ops *ops;    /* [const] */
+	void *ops_ctx;		      /* [const] */
+	uint8_t *window;	      /* [const] NULL: descriptors are reached
+					   through the linear map */
+	mhp_pfn_t max_pfn;	      /* [const] */
+	mhp_pfn_t dma_end_pfn;	      /* [const] */
+	mhp_pfn_t dma32_end_pfn;      /* [const] */
+	enum mhp_placement placement; /* [const] what AUTO means */
+	uint32_t section_order;	      /* [const] log2 pages of a section */
+	uint32_t leaf_order;	      /* [const] log2 sections of a leaf */
+	uint64_t nr_root;	      /* [const] entries of the root */
+	void **root;		      /* [rcu] leaves, in the buffer */
+	struct cursors *cursors; /* nr_cpus x (nr_nodes + 1), in the buffer */
+	struct zone *zones;	 /* nr_nodes x MHP_NR_ZONES */
+	uint8_t *node_order;	 /* [const] nr_nodes x nr_nodes, nearest
+					   first */
+	struct mhp_boot_range *boot; /* [const] */
+	uint32_t nr_boot;
+	struct mhp_range *reserved; /* [const] embedder's, then the memmap
+					   and state of boot memory */
+	uint32_t nr_reserved;	    /* without the last */
+	struct mhp_range boot_meta; /* [const] memmap and state of boot
+					   memory */
+	struct mhp_block *many;	    /* [const] boot blocks in several zones */
+	struct owner owners[OWNER_MAX]; /* [mutex][rcu] */
+	struct mhp_notifier *notifiers; /* [mutex] by priority */
+	struct mhp_policy policy;	/* [mutex] */
+	mhp_word_t holder;	  /* who runs under the mutex; 0: nobody */
+	uint64_t nr_blocks_added; /* [mutex] records of added blocks */
+	uint64_t nr_leaves;	  /* [mutex] */
+	uint64_t existing_memmap_bytes; /* [mutex] */
+	uint64_t existing_state_bytes;	/* [mutex] */
+	uint64_t hosted_bytes;		/* [mutex] */
+	struct counters counters;
+};
+
+/** mhp_lock() - enter the lifecycle: 0, or MHP_ERR_DEADLK from a callback */
+int mhp_lock(struct mhp *m);
+void mhp_unlock(struct mhp *m);
+
+static inline struct zone *zone_of(struct mhp *m, unsigned int node,
+				   enum mhp_zone_type zone)
+{
+	return &m->zones[node * MHP_NR_ZONES + zone];
+}
+
+#endif

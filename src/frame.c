@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The public calls of the allocator and their fast paths.
+ *
+ * A single page costs one compare-and-swap on a row and a second look at the
+ * pageblock's word (R2); freeing it costs one. A cursor is a word that holds the
+ * pfn of a row: nobody owns it, it is looked up anew at each use, and a stale one
+ * only leads to the search.
+ */
+#include "frame.h"
+
+#include "boot.h"
+#include "section.h"
+#include "vmemmap.h"
+
+static uint64_t frame_expect(const struct mhp_request *request)
+{
+	return PB_SMALL | (request->mobility == MHP_MOVABLE ? 0 : PB_UNMOVABLE);
+}
+
+static unsigned int frame_cpu(const struct mhp *m)
+{
+	return mhp_port_cpu() % m->geometry.nr_cpus;
+}
+
+static unsigned int frame_class(const struct mhp *m, unsigned int order)
+{
+	if (order == 0)
+		return CURSOR_SINGLE;
+	return order < m->layout.pageblock_order ? CURSOR_RUN : CURSOR_WHOLE;
+}
+
+/* Requests that a cursor serves: no constraint but a preferred node. */
+static bool frame_is_plain(const struct mhp_request *request)
+{
+	return !(request->flags | request->zone_limit | request->align_order) &&
+	       !(request->node_mask | request->limit_pfn);
+}
+
+static mhp_word_t *frame_cursor(struct mhp *m, unsigned int cpu,
+				const struct mhp_request *request)
+{
+	uint64_t index = (uint64_t)cpu * (m->geometry.nr_nodes + 1u) +
+			 request->node_plus_1;
+
+	return &m->cursors[index].row_pfn[request->mobility]
+					 [frame_class(m, request->order)];
+}
+
+/* Find the row of a cursor: NULL if it leads nowhere. */
+static struct mhp_block *frame_row(const struct mhp *m, mhp_pfn_t pfn,
+				   mhp_word_t **row, mhp_word_t **word)
+{
+	const struct layout *l = &m->layout;
+	struct mhp_block *blk = section_block(m, pfn);
+	uint64_t off;
+
+	if (UNLIKELY(!blk || !block_serves(block_status(blk))))
+		return NULL;
+	off = pfn - blk->start_pfn;
+	*row = (mhp_word_t *)(void *)(blk->state + l->row_offset +
+				      (off >> l->row_order) * 8);
+	*word = (mhp_word_t *)(void *)(blk->state + l->word_offset +
+				       (off >> l->pageblock_order) * 8);
+	return blk;
+}
+
+/* Up to @nr free pages of a cursor's row by one CAS; their bits, 0 if none. */
+static uint64_t frame_claim(const struct mhp *m, mhp_word_t *row, uint32_t nr)
+{
+	uint64_t old = mhp_port_load(row);
+	uint64_t mask;
+
+	do {
+		uint64_t free = ~old & m->layout.row_mask;
+		uint32_t i;
+
+		mask = free & -free;
+		for (i = 1, free &= free - 1; i < nr && free;
+		     i++, free &= free - 1)
+			mask |= free & -free;
+		if (!mask)
+			return 0;
+	} while (!mhp_port_cas(row, &old, old | mask));
+	return mask;
+}
+
+/* Pages of the cursor's row, if it has any that we may have. */
+static uint32_t frame_alloc_row(struct mhp *m, const mhp_word_t *cursor,
+				const struct mhp_request *request, uint32_t nr,
+				mhp_pfn_t *pfns)
+{
+	mhp_pfn_t at = mhp_port_load(cursor);
+	uint64_t desc = desc_make(request->owner, request->cookie);
+	mhp_word_t *row, *word;
+	struct mhp_block *blk = frame_row(m, at, &row, &word);
+	uint64_t mask;
+	uint32_t got = 0;
+
+	if (UNLIKELY(!blk))
+		return 0;
+	mask = frame_claim(m, row, nr);
+	if (UNLIKELY(!mask))
+		return 0;
+	if (UNLIKELY((mhp_port_load_seq(word) & PB_GRANT_MASK) !=
+		     frame_expect(request))) {
+		struct pageblock pb = pageblock_of(m, blk, at);
+
+		pageblock_undo(m, &pb, (uint32_t)(row - pb.rows), mask);
+		return 0;
+	}
+	for (; mask; mask &= mask - 1) {
+		pfns[got] = at + (unsigned int)__builtin_ctzll(mask);
+		mhp_port_store(vmemmap_word(m, blk, pfns[got++]), desc);
+	}
+	return got;
+}
+
+static struct search frame_begin(struct mhp *m,
+				 const struct mhp_request *request)
+{
+	unsigned int cpu = frame_cpu(m);
+	struct search s = {
+		.m = m,
+		.request = request,
+		.expect = frame_expect(request),
+		.desc = desc_make(request->owner, request->cookie),
+		.owner = cpu + 1u,
+		.order = request->order,
+		.align = request->align_order > request->order
+				 ? request->align_order
+				 : request->order,
+		.limit_pfn = request->limit_pfn ? request->limit_pfn
+						: MHP_PFN_NONE,
+	};
+
+	if (frame_is_plain(request))
+		s.cursor = frame_cursor(m, cpu, request);
+	return s;
+}
+
+static __attribute__((noinline)) int
+frame_alloc_slow(struct mhp *m, const struct mhp_request *request,
+		 mhp_pfn_t *pfn)
+{
+	struct search s = frame_begin(m, request);
+	int err = frame_search(&s);
+
+	mhp_port_read_unlock();
+	if (!err)
+		*pfn = s.pfn;
+	return err;
+}
+
+int frame_alloc(struct mhp *m, const struct mhp_request *request,
+		mhp_pfn_t *pfn)
+{
+	mhp_port_read_lock();
+	if (LIKELY(request->order == 0 && frame_is_plain(request))) {
+		mhp_word_t *cursor = frame_cursor(m, frame_cpu(m), request);
+
+		if (LIKELY(frame_alloc_row(m, cursor, request, 1, pfn))) {
+			mhp_port_read_unlock();
+			return 0;
+		}
+	}
+	return frame_alloc_slow(m, request, pfn);
+}
+
+static bool frame_owner_moves(const struct mhp *m, uint16_t owner)
+{
+	const struct mhp_owner_ops *ops;
+
+	if (owner <= OWNER_MEMMAP || owner >= OWNER_MAX)
+		return false;
+	ops = (const struct mhp_owner_ops *)mhp_port_load_ptr(
+		(void *const *)(const void *)&m->owners[owner].ops);
+	return ops && ops->move;
+}
+
+static bool frame_owner_known(const struct mhp *m, uint16_t owner)
+{
+	return owner == OWNER_NONE ||
+	       (owner > OWNER_MEMMAP && owner < OWNER_MAX &&
+		mhp_port_load_ptr(
+			(void *const *)(const void *)&m->owners[owner].ops));
+}
+
+static bool frame_valid(const struct mhp *m, const struct mhp_request *r)
+{
+	if (UNLIKELY(r->order > m->layout.pageblock_order ||
+		     r->align_order > m->layout.pageblock_order ||
+		     r->mobility > MHP_MOVABLE ||
+		     r->zone_limit > MHP_ZONE_MOVABLE ||
+		     r->node_plus_1 > m->geometry.nr_nodes ||
+		     r->cookie > MHP_COOKIE_MAX))
+		return false;
+	if (r->mobility == MHP_MOVABLE)
+		return frame_owner_moves(m, r->owner);
+	return r->zone_limit != MHP_ZONE_MOVABLE &&
+	       frame_owner_known(m, r->owner);
+}
+
+int mhp_frame_alloc(struct mhp *m, const struct mhp_request *request,
+		    mhp_pfn_t *pfn)
+{
+	if (UNLIKELY(!frame_valid(m, request)))
+		return MHP_ERR_INVAL;
+	return frame_alloc(m, request, pfn);
+}
+
+int mhp_frame_alloc_bulk(struct mhp *m, const struct mhp_request *request,
+			 uint32_t nr, mhp_pfn_t *pfns)
+{
+	bool rows = request->order == 0 && frame_is_plain(request);
+	uint32_t got = 0;
+
+	if (!frame_valid(m, request) || nr > INT32_MAX)
+		return MHP_ERR_INVAL;
+	while (got < nr) {
+		uint32_t more = 0;
+
+		if (rows) {
+			mhp_port_read_lock();
+			more = frame_alloc_row(
+				m, frame_cursor(m, frame_cpu(m), request),
+				request, nr - got, pfns + got);
+			mhp_port_read_unlock();
+		}
+		if (!more) {
+			if (frame_alloc(m, request, &pfns[got]))
+				break;
+			more = 1;
+		}
+		got += more;
+	}
+	return (int)got;
+}
+
+/* Everything but the common case; inside a read-side section. */
+static __attribute__((noinline)) int
+frame_free_slow(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
+{
+	struct mhp_block *blk = section_block(m, pfn);
+	enum mhp_why why = MHP_WHY_NONE;
+	struct pageblock pb;
+	int err = MHP_ERR_FAULT;
+
+	if (!blk || !block_serves(block_status(blk)))
+		goto unlock;
+	err = MHP_ERR_INVAL;
+	if (order > m->layout.pageblock_order ||
+	    pfn & ((UINT64_C(1) << order) - 1) ||
+	    pfn - blk->start_pfn < block_memmap_pages(block_status(blk)))
+		goto unlock;
+	pb = pageblock_of(m, blk, pfn);
+	err = order == m->layout.pageblock_order
+		      ? frame_free_whole(m, &pb, &why)
+		      : frame_free_run(m, &pb, pfn, order, &why);
+unlock:
+	mhp_port_read_unlock();
+	return err;
+}
+
+/* A row that was full or becomes empty: hints, and perhaps closing, unless this
+ * processor's cursor prefers the pageblock and will see to it (R8). */
+static __attribute__((noinline)) void
+frame_free_edge(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+		uint64_t old, uint64_t now)
+{
+	struct pageblock pb = pageblock_of(m, blk, pfn);
+	uint64_t owner = frame_cpu(m) + 1u;
+	uint64_t word = mhp_port_load_seq(pb.word);
+
+	if ((word & PB_OWNER) != owner << PB_OWNER_SHIFT)
+		pageblock_after_free(m, &pb, old, now);
+	mhp_port_read_unlock();
+}
+
+int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
+{
+	mhp_word_t *row, *word;
+	struct mhp_block *blk;
+	uint64_t old, now;
+
+	mhp_port_read_lock();
+	if (UNLIKELY(order))
+		return frame_free_slow(m, pfn, order);
+	blk = frame_row(m, pfn, &row, &word);
+	if (UNLIKELY(!blk || (mhp_port_load(word) &
+			      (PB_SMALL | PB_RUNS | PB_MIXED)) != PB_SMALL))
+		return frame_free_slow(m, pfn, 0);
+	old = mhp_port_load(row);
+	now = old & ~(UINT64_C(1)
+		      << (pfn & ((UINT64_C(1) << m->layout.row_order) - 1)));
+	if (UNLIKELY(now == old || !mhp_port_cas(row, &old, now)))
+		return frame_free_slow(m, pfn, 0);
+	if (UNLIKELY(now == 0 ||
+		     (old & m->layout.row_mask) == m->layout.row_mask)) {
+		frame_free_edge(m, blk, pfn, old, now);
+		return 0;
+	}
+	mhp_port_read_unlock();
+	return 0;
+}
+
+int mhp_frame_free_bulk(struct mhp *m, unsigned int order, uint32_t nr,
+			const mhp_pfn_t *pfns)
+{
+	int first = 0;
+	uint32_t i;
+
+	for (i = 0; i < nr; i++) {
+		int err = mhp_frame_free(m, pfns[i], order);
+
+		if (err && !first)
+			first = err;
+	}
+	return first;
+}
+
+void *mhp_frame_extra(struct mhp *m, mhp_pfn_t pfn)
+{
+	struct mhp_block *blk;
+	void *extra = NULL;
+
+	if (m->geometry.descriptor_bytes <= MHP_DESC_ENGINE_BYTES)
+		return NULL;
+	mhp_port_read_lock();
+	blk = section_block(m, pfn);
+	if (blk && block_serves(block_status(blk)))
+		extra = vmemmap_word(m, blk, pfn) + 1;
+	mhp_port_read_unlock();
+	return extra;
+}
+
+void *mhp_frame_address(struct mhp *m, mhp_pfn_t pfn)
+{
+	struct mhp_block *blk;
+	void *address = NULL;
+
+	mhp_port_read_lock();
+	blk = section_block(m, pfn);
+	if (blk)
+		address = blk->linear +
+			  mhp_bytes_from_pages(&m->geometry,
+					       pfn - blk->start_pfn);
+	mhp_port_read_unlock();
+	return address;
+}

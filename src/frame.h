@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Allocation inside the engine: one request on its way, and the parts of the
+ * allocator that call each other.
+ *
+ *   frame.c          the public calls and their fast paths
+ *   frame_row.c      taking and giving bits of one pageblock
+ *   frame_search.c   finding a pageblock when the cursor has none
+ */
+#ifndef MHP_SRC_FRAME_H
+#define MHP_SRC_FRAME_H
+
+#include "pageblock.h"
+
+/* A request that is being served. */
+struct search {
+	struct mhp *m;
+	const struct mhp_request *request;
+	uint64_t expect;    /* word bits of a pageblock it may use */
+	uint64_t desc;	    /* what goes into the descriptor */
+	mhp_word_t *cursor; /* where to remember the place; or NULL */
+	uint64_t owner;	    /* of pageblocks that cursor prefers */
+	unsigned int order;
+	unsigned int align;  /* order of the alignment, at least order */
+	mhp_pfn_t limit_pfn; /* exclusive, MHP_PFN_NONE: none */
+	unsigned int node;   /* of the zone that is being searched */
+	enum mhp_zone_type zone;
+	mhp_pfn_t pfn; /* the result */
+};
+
+/** frame_alloc() - mhp_frame_alloc() for a checked request; the engine's own
+ * owner is allowed */
+int frame_alloc(struct mhp *m, const struct mhp_request *request,
+		mhp_pfn_t *pfn);
+
+/** frame_search() - serve a request the long way; inside a read-side section.
+ * Return: 0 or MHP_ERR_NOMEM. */
+int frame_search(struct search *s);
+
+/** What came of trying a pageblock. */
+enum frame_try {
+	FRAME_FULL,    /* no run of free pages as wanted */
+	FRAME_REFUSED, /* the pageblock is not for us any more */
+	FRAME_GOT,     /* s->pfn is it */
+};
+
+/** frame_try_pageblock() - take a run below a pageblock, rows from @row on */
+enum frame_try frame_try_pageblock(struct search *s, const struct pageblock *pb,
+				   uint32_t row);
+
+/** frame_has_run() - whether it looks as if it could */
+bool frame_has_run(const struct search *s, const struct pageblock *pb);
+
+/** frame_free_run() - free an allocation below a pageblock, checked.
+ * Return: 0 or a negative errno value. Inside a read-side section. */
+int frame_free_run(struct mhp *m, const struct pageblock *pb, mhp_pfn_t pfn,
+		   unsigned int order, enum mhp_why *why);
+
+/** frame_free_whole() - the same for a whole pageblock */
+int frame_free_whole(struct mhp *m, const struct pageblock *pb,
+		     enum mhp_why *why);
+
+/** An allocation, as frame_next_head() finds it. */
+struct frame_head {
+	mhp_pfn_t pfn;
+	unsigned int order;
+	mhp_word_t *desc; /* valid descriptor, if nothing is in flight */
+};
+
+/** frame_next_head() - the first allocation at or behind @pfn in its block.
+ * Return: false if there is none. Inside a read-side section or with the block
+ * kept by the mutex. */
+bool frame_next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+		     struct frame_head *head);
+
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Taking and giving runs of pages inside one pageblock, by the rules of
+ * pageblock.h. A run of order 0 to 6 lies in one row; a larger one is a number of
+ * whole rows.
+ */
+#include "frame.h"
+
+#include "vmemmap.h"
+
+/* Positions in a row that are multiples of 2^order. */
+static const uint64_t row_aligned[7] = {
+	UINT64_C(0xffffffffffffffff), UINT64_C(0x5555555555555555),
+	UINT64_C(0x1111111111111111), UINT64_C(0x0101010101010101),
+	UINT64_C(0x0001000100010001), UINT64_C(0x0000000100000001),
+	UINT64_C(0x0000000000000001),
+};
+
+/* Where in a row with @used bits an aligned run of 2^order free pages starts. */
+static uint64_t row_runs(uint64_t used, unsigned int order, unsigned int align)
+{
+	uint64_t free = ~used;
+	unsigned int i;
+
+	for (i = 0; i < order; i++)
+		free &= free >> (UINT64_C(1) << i);
+	return free & row_aligned[align < 6 ? align : 6];
+}
+
+static uint32_t run_nr_rows(unsigned int order)
+{
+	return order > 6 ? UINT32_C(1) << (order - 6) : 1;
+}
+
+/* Rows at which a run may start are multiples of this. */
+static uint32_t run_row_step(const struct search *s)
+{
+	return s->align > 6 ? UINT32_C(1) << (s->align - 6) : 1;
+}
+
+static uint64_t run_find(const struct search *s, const struct pageblock *pb,
+			 uint32_t row, uint64_t *old)
+{
+	*old = mhp_port_load(&pb->rows[row]);
+	return row_runs(*old | ~s->m->layout.row_mask, s->order, s->align);
+}
+
+bool frame_has_run(const struct search *s, const struct pageblock *pb)
+{
+	uint32_t row, i, step = run_row_step(s), nr = run_nr_rows(s->order);
+
+	for (row = 0; row < pageblock_nr_rows(s->m); row += step) {
+		uint64_t old;
+
+		if (s->order <= 6) {
+			if (run_find(s, pb, row, &old))
+				return true;
+			continue;
+		}
+		for (i = 0; i < nr && !mhp_port_load(&pb->rows[row + i]); i++)
+			;
+		if (i == nr)
+			return true;
+	}
+	return false;
+}
+
+/* R2: the row bits are ours; is the pageblock still one we may use? The bit that
+ * says "holds runs" is set only together with a grant, so that a pageblock we
+ * lost is not marked. */
+static bool run_granted(const struct search *s, const struct pageblock *pb)
+{
+	uint64_t word = mhp_port_load_seq(pb->word);
+
+	for (;;) {
+		if ((word & PB_GRANT_MASK) != s->expect)
+			return false;
+		if (s->order == 0 || word & PB_RUNS)
+			return true;
+		if (mhp_port_cas(pb->word, &word, word | PB_RUNS))
+			return true;
+	}
+}
+
+static mhp_pfn_t run_pfn(const struct search *s, const struct pageblock *pb,
+			 uint32_t row, unsigned int bit)
+{
+	return pageblock_pfn(s->m, pb) +
+	       ((uint64_t)row << s->m->layout.row_order) + bit;
+}
+
+/* R7, and the descriptor: what follows a grant. */
+static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
+				 uint32_t row, uint64_t mask)
+{
+	uint32_t i;
+
+	if (s->order) {
+		mhp_port_or(&pb->tails[row], mask & (mask - 1));
+		for (i = 1; i < run_nr_rows(s->order); i++)
+			mhp_port_or(&pb->tails[row + i], UINT64_MAX);
+	}
+	s->pfn = run_pfn(s, pb, row, (unsigned int)__builtin_ctzll(mask));
+	mhp_port_store(vmemmap_word(s->m, pb->blk, s->pfn), s->desc);
+	if (s->cursor)
+		mhp_port_store(s->cursor, run_pfn(s, pb, row, 0));
+	return FRAME_GOT;
+}
+
+static enum frame_try run_try_row(struct search *s, const struct pageblock *pb,
+				  uint32_t row)
+{
+	uint64_t old, runs, mask;
+
+	runs = run_find(s, pb, row, &old);
+	do {
+		unsigned int bit;
+
+		runs = row_runs(old | ~s->m->layout.row_mask, s->order,
+				s->align);
+		if (!runs)
+			return FRAME_FULL;
+		bit = (unsigned int)__builtin_ctzll(runs);
+		if (run_pfn(s, pb, row, bit) + (UINT64_C(1) << s->order) >
+		    s->limit_pfn)
+			return FRAME_FULL;
+		mask = pageblock_order_mask(s->order) << bit;
+	} while (!mhp_port_cas(&pb->rows[row], &old, old | mask));
+	if (run_granted(s, pb))
+		return run_finish(s, pb, row, mask);
+	pageblock_undo(s->m, pb, row, mask);
+	return FRAME_REFUSED;
+}
+
+static enum frame_try run_try_rows(struct search *s, const struct pageblock *pb,
+				   uint32_t row)
+{
+	enum frame_try result = FRAME_FULL;
+	uint32_t i, nr = run_nr_rows(s->order);
+
+	if (run_pfn(s, pb, row, 0) + (UINT64_C(1) << s->order) > s->limit_pfn)
+		return FRAME_FULL;
+	for (i = 0; i < nr; i++) {
+		uint64_t none = 0;
+
+		if (mhp_port_load(&pb->rows[row + i]) ||
+		    !mhp_port_cas(&pb->rows[row + i], &none, UINT64_MAX))
+			goto undo;
+	}
+	if (run_granted(s, pb))
+		return run_finish(s, pb, row, UINT64_MAX);
+	result = FRAME_REFUSED;
+undo:
+	while (i--)
+		pageblock_undo(s->m, pb, row + i, UINT64_MAX);
+	return result;
+}
+
+enum frame_try frame_try_pageblock(struct search *s, const struct pageblock *pb,
+				   uint32_t row)
+{
+	uint32_t nr_rows = pageblock_nr_rows(s->m);
+	uint32_t step = run_row_step(s);
+	uint32_t i;
+
+	row &= ~(step - 1);
+	for (i = 0; i < nr_rows; i += step) {
+		uint32_t at = (row + i) & (nr_rows - 1);
+		enum frame_try result = s->order <= 6 ? run_try_row(s, pb, at)
+						      : run_try_rows(s, pb, at);
+
+		if (result != FRAME_FULL)
+			return result;
+	}
+	return FRAME_FULL;
+}
+
+static int run_wrong(enum mhp_why *why, enum mhp_why what)
+{
+	*why = what;
+	return what == MHP_WHY_DOUBLE_FREE ? MHP_ERR_ALREADY : MHP_ERR_INVAL;
+}
+
+/* Whether the rows and tails say: one allocation of exactly that order. */
+static int run_check(struct mhp *m, const struct pageblock *pb,
+		     unsigned int index, unsigned int order, uint64_t mask,
+		     enum mhp_why *why)
+{
+	uint32_t i, row = index >> m->layout.row_order;
+	unsigned int next = index + (1u << order);
+	unsigned int bits = (1u << m->layout.row_order) - 1;
+
+	for (i = 0; i < run_nr_rows(order); i++) {
+		uint64_t tails = mhp_port_load(&pb->tails[row + i]) & mask;
+		uint64_t first = i ? 0 : mask & -mask;
+
+		if ((mhp_port_load(&pb->rows[row + i]) & mask) != mask)
+			return run_wrong(why, MHP_WHY_DOUBLE_FREE);
+		if (tails != (mask & ~first))
+			return run_wrong(why, MHP_WHY_WRONG_ORDER);
+	}
+	if (next < m->layout.pageblock_pages &&
+	    mhp_port_load(&pb->tails[next >> m->layout.row_order]) >>
+			    (next & bits) &
+		    1)
+		return run_wrong(why, MHP_WHY_WRONG_ORDER);
+	return 0;
+}
+
+/* Clear the row bits; all or none of a row. */
+static bool run_clear(struct mhp *m, const struct pageblock *pb, uint32_t row,
+		      uint64_t mask)
+{
+	uint64_t old = mhp_port_load(&pb->rows[row]);
+
+	do {
+		if ((old & mask) != mask)
+			return false;
+	} while (!mhp_port_cas(&pb->rows[row], &old, old & ~mask));
+	pageblock_after_free(m, pb, old, old & ~mask);
+	return true;
+}
+
+int frame_free_run(struct mhp *m, const struct pageblock *pb, mhp_pfn_t pfn,
+		   unsigned int order, enum mhp_why *why)
+{
+	unsigned int index = (unsigned int)(pfn - pageblock_pfn(m, pb));
+	uint32_t i, row = index >> m->layout.row_order;
+	unsigned int bit = index & ((1u << m->layout.row_order) - 1);
+	uint64_t mask = pageblock_order_mask(order) << bit;
+	uint64_t word = mhp_port_load_seq(pb->word);
+	int err;
+
+	if (!(word & PB_SMALL))
+		return run_wrong(why, word & PB_HUGE ? MHP_WHY_WRONG_ORDER
+						     : MHP_WHY_DOUBLE_FREE);
+	if (word & PB_MIXED && pageblock_kept(m, pb, row) & mask)
+		return run_wrong(why, MHP_WHY_NOT_OURS);
+	err = run_check(m, pb, index, order, mask, why);
+	if (err)
+		return err;
+	for (i = 0; order && i < run_nr_rows(order); i++)
+		mhp_port_and(&pb->tails[row + i], ~mask);
+	for (i = 0; i < run_nr_rows(order); i++)
+		if (!run_clear(m, pb, row + i, mask))
+			return run_wrong(why, MHP_WHY_DOUBLE_FREE);
+	return 0;
+}
+
+int frame_free_whole(struct mhp *m, const struct pageblock *pb,
+		     enum mhp_why *why)
+{
+	uint64_t word = mhp_port_load(pb->word);
+
+	do {
+		if (!(word & PB_HUGE))
+			return run_wrong(
+				why,
+				word & PB_SMALL &&
+						mhp_port_load(&pb->rows[0]) & 1
+					? MHP_WHY_WRONG_ORDER
+					: MHP_WHY_DOUBLE_FREE);
+	} while (
+		!mhp_port_cas(pb->word, &word, word & (PB_ISOLATED | PB_USED)));
+	pageblock_clear_nowhole(m, pb);
+	return 0;
+}
+
+/* Order of the run that starts at @index, by its tail bits. */
+static unsigned int head_order(struct mhp *m, const struct pageblock *pb,
+			       unsigned int index)
+{
+	unsigned int bits = (1u << m->layout.row_order) - 1;
+	unsigned int n = 1, order = 0;
+
+	while (index + n < m->layout.pageblock_pages &&
+	       mhp_port_load(&pb->tails[(index + n) >> m->layout.row_order]) >>
+			       ((index + n) & bits) &
+		       1)
+		n++;
+	while (2u << order <= n)
+		order++;
+	return order;
+}
+
+static bool head_in_pageblock(struct mhp *m, const struct pageblock *pb,
+			      unsigned int index, struct frame_head *head)
+{
+	uint64_t word = mhp_port_load_seq(pb->word);
+	uint32_t row = index >> m->layout.row_order;
+	uint64_t bits = UINT64_MAX
+			<< (index & ((1u << m->layout.row_order) - 1));
+
+	if (word & PB_HUGE && index == 0) {
+		head->pfn = pageblock_pfn(m, pb);
+		head->order = m->layout.pageblock_order;
+		return true;
+	}
+	if (!(word & PB_SMALL))
+		return false;
+	for (; row < pageblock_nr_rows(m); row++, bits = UINT64_MAX) {
+		uint64_t heads = mhp_port_load_seq(&pb->rows[row]) & bits &
+				 ~mhp_port_load(&pb->tails[row]);
+
+		if (heads && word & PB_MIXED)
+			heads &= ~pageblock_kept(m, pb, row);
+		if (!heads)
+			continue;
+		index = (row << m->layout.row_order) +
+			(unsigned int)__builtin_ctzll(heads);
+		head->pfn = pageblock_pfn(m, pb) + index;
+		head->order = head_order(m, pb, index);
+		return true;
+	}
+	return false;
+}
+
+bool frame_next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+		     struct frame_head *head)
+{
+	uint32_t i = pageblock_index(m, blk, pfn);
+	unsigned int index = (unsigned int)(pfn &
+					    (m->layout.pageblock_pages - 1));
+
+	if (i < pageblock_first(m, blk)) {
+		i = pageblock_first(m, blk);
+		index = 0;
+	}
+	for (; i < m->layout.nr_pageblocks; i++, index = 0) {
+		struct pageblock pb = pageblock_at(m, blk, i);
+
+		if (!head_in_pageblock(m, &pb, index, head))
+			continue;
+		head->desc = vmemmap_word(m, blk, head->pfn);
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Finding a pageblock for a request whose cursor has none.
+ *
+ * Nodes by distance, in each the zones from the highest allowed one down; in each
+ * zone: a partly used pageblock of the same mobility nearby, an entirely free
+ * one, a partly used one anywhere, one that another cursor prefers. If no zone
+ * has any: pageblocks that are empty but kept by a cursor; last, for movable
+ * requests, unmovable pageblocks. Unmovable requests never enter movable ones.
+ *
+ * Hints only save looking; the words and rows decide (pageblock.h).
+ */
+#include "boot.h"
+#include "frame.h"
+#include "section.h"
+#include "vmemmap.h"
+
+/* Blocks that are looked at before an entirely free pageblock is opened. */
+#define SEARCH_NEAR 8
+
+/* How a block is searched. */
+enum search_mode {
+	SEARCH_PARTIAL, /* partly used, nobody's */
+	SEARCH_FREE,	/* entirely free */
+	SEARCH_SHARED,	/* partly used, also somebody's */
+	SEARCH_EMPTIED, /* empty but kept by a cursor: close and open */
+};
+
+/* A walk over the blocks of a zone: from a start to the end, then from the head
+ * to the start, then the boot blocks that are in several zones. */
+struct walk {
+	struct zone *zone;
+	struct mhp_block *start;
+	struct mhp_block *at;
+	unsigned int leg;
+};
+
+static struct mhp_block *block_follow(struct mhp_block *const *link)
+{
+	return (struct mhp_block *)mhp_port_load_ptr(
+		(void *const *)(const void *)link);
+}
+
+static struct mhp_block *walk_next(const struct search *s, struct walk *w)
+{
+	if (w->at)
+		w->at = block_follow(&w->at->next);
+	else if (w->leg == 0)
+		w->at = w->start;
+	while (!w->at || (w->leg == 1 && w->at == w->start)) {
+		if (w->leg == 2)
+			return NULL;
+		w->leg++;
+		if (w->leg == 1)
+			w->at = w->start ? block_follow(&w->zone->blocks)
+					 : NULL;
+		else
+			w->at = block_follow(&s->m->many);
+	}
+	return w->at;
+}
+
+/* Where to start: where the cursor was, if that is in this zone. */
+static struct walk walk_begin(const struct search *s)
+{
+	struct zone *zone = zone_of(s->m, s->node, s->zone);
+	struct walk w = {.zone = zone, .start = block_follow(&zone->blocks)};
+	struct mhp_block *blk;
+	uint64_t status;
+
+	if (!s->cursor || mhp_port_load(s->cursor) == MHP_PFN_NONE)
+		return w;
+	blk = section_block(s->m, mhp_port_load(s->cursor));
+	if (!blk)
+		return w;
+	status = block_status(blk);
+	if (block_life(status) == MHP_BLOCK_ONLINE &&
+	    block_zone(status) == s->zone && block_node(status) == s->node)
+		w.start = blk;
+	return w;
+}
+
+static bool search_in_zone(const struct search *s, const struct pageblock *pb)
+{
+	unsigned int node = 0;
+
+	if (!block_has(block_status(pb->blk), BLOCK_MANY))
+		return true;
+	return boot_pageblock_zone(s->m, pageblock_pfn(s->m, pb), &node) ==
+		       s->zone &&
+	       node == s->node;
+}
+
+/* Give the pageblock in a word's candidates a number in its block. */
+static struct pageblock search_candidate(const struct search *s,
+					 struct mhp_block *blk, uint32_t i,
+					 uint64_t candidates)
+{
+	return pageblock_at(s->m, blk,
+			    i * 64 + (uint32_t)__builtin_ctzll(candidates));
+}
+
+/* Pageblocks of hint word @i that exist and are not all memmap. */
+static uint64_t search_all(const struct search *s, const struct mhp_block *blk,
+			   uint32_t i)
+{
+	uint32_t nr = s->m->layout.nr_pageblocks - i * 64;
+	uint32_t first = pageblock_first(s->m, blk);
+	uint64_t all = nr >= 64 ? UINT64_MAX : (UINT64_C(1) << nr) - 1;
+
+	if (first >= (i + 1) * 64)
+		return 0;
+	return first > i * 64 ? all & UINT64_MAX << (first - i * 64) : all;
+}
+
+static uint64_t search_owner_bits(const struct search *s)
+{
+	return s->cursor ? s->owner << PB_OWNER_SHIFT : 0;
+}
+
+/* Prefer it from now on, if nobody does; false: it changed meanwhile. */
+static bool search_own(const struct search *s, const struct pageblock *pb,
+		       uint64_t word)
+{
+	if (!s->cursor || word & PB_OWNER)
+		return true;
+	return mhp_port_cas(pb->word, &word, word | search_owner_bits(s));
+}
+
+static bool search_try(struct search *s, const struct pageblock *pb)
+{
+	if (frame_try_pageblock(s, pb, 0) == FRAME_GOT)
+		return true;
+	if (s->cursor)
+		pageblock_let_go(s->m, pb, s->owner);
+	return false;
+}
+
+static bool search_partial(struct search *s, struct mhp_block *blk, bool shared)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->m->layout.nr_hint_words; i++) {
+		uint64_t todo = pageblock_hint_small(s->m, blk, i) &
+				~pageblock_hint_full(s->m, blk, i);
+
+		for (; todo; todo &= todo - 1) {
+			struct pageblock pb = search_candidate(s, blk, i, todo);
+			uint64_t word = mhp_port_load(pb.word);
+
+			if ((word & PB_GRANT_MASK) != s->expect ||
+			    (!shared && word & PB_OWNER) ||
+			    !search_in_zone(s, &pb))
+				continue;
+			if (!frame_has_run(s, &pb)) {
+				if (!(word & PB_OWNER) &&
+				    pageblock_full(s->m, &pb))
+					pageblock_mark_full(s->m, &pb);
+				continue;
+			}
+			if (search_own(s, &pb, word) && search_try(s, &pb))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Set the bits of pages that are not the allocator's, before anybody looks. */
+static uint64_t open_kept(struct search *s, const struct pageblock *pb)
+{
+	uint64_t any = 0;
+	uint32_t row;
+
+	for (row = 0; row < pageblock_nr_rows(s->m); row++) {
+		uint64_t kept = pageblock_kept(s->m, pb, row);
+
+		if (kept)
+			mhp_port_or(&pb->rows[row], kept);
+		any |= kept;
+	}
+	return any ? PB_MIXED : 0;
+}
+
+/* First use: @word was 0 and is OPENING now. Returns what else the word gets, or
+ * 0 if the port could not. */
+static uint64_t open_first(struct search *s, const struct pageblock *pb)
+{
+	struct mhp *m = s->m;
+	struct mhp_range range = mhp_range_make(pageblock_pfn(m, pb),
+						m->layout.pageblock_pages);
+
+	if (m->ops->first_use && m->ops->first_use(m->ops_ctx, range))
+		return 0;
+	return PB_USED | open_kept(s, pb);
+}
+
+/* End OPENING: the word becomes @word, unless it was isolated meanwhile. */
+static bool open_finish(const struct pageblock *pb, uint64_t word,
+			uint64_t grant)
+{
+	uint64_t old = mhp_port_load(pb->word);
+	uint64_t next;
+
+	do {
+		next = old & PB_ISOLATED ? word | PB_ISOLATED : word | grant;
+	} while (!mhp_port_cas(pb->word, &old, next));
+	return !(old & PB_ISOLATED);
+}
+
+/* What a free pageblock's word becomes when it is taken for @s. */
+static uint64_t open_grant(const struct search *s)
+{
+	if (s->order == s->m->layout.pageblock_order)
+		return PB_HUGE | (s->expect & PB_UNMOVABLE);
+	return s->expect | (s->order ? PB_RUNS : 0) | search_owner_bits(s);
+}
+
+/* Take a pageblock whose word was @word, a free value. @failed is set if the port
+ * could not prepare it. */
+static bool open_take(struct search *s, const struct pageblock *pb,
+		      uint64_t word, bool *failed)
+{
+	uint64_t used;
+
+	if (word & PB_USED)
+		return mhp_port_cas(pb->word, &word, word | open_grant(s));
+	if (!mhp_port_cas(pb->word, &word, PB_OPENING))
+		return false;
+	used = open_first(s, pb);
+	if (!used)
+		*failed = true;
+	return open_finish(pb, used, used ? open_grant(s) : 0) && used;
+}
+
+static bool search_whole(const struct search *s)
+{
+	return s->order == s->m->layout.pageblock_order;
+}
+
+/* Whether a free pageblock serves an allocation of all of it. */
+static bool open_is_whole(const struct search *s, const struct pageblock *pb,
+			  uint64_t word)
+{
+	if (word & PB_USED)
+		return !(word & PB_MIXED);
+	return pageblock_nr_kept(s->m, pb) == 0;
+}
+
+static bool open_try(struct search *s, const struct pageblock *pb,
+		     bool *remains)
+{
+	uint64_t word = mhp_port_load_seq(pb->word);
+
+	if (!pageblock_is_free(word))
+		return false;
+	if (!search_in_zone(s, pb) ||
+	    pageblock_pfn(s->m, pb) + (UINT64_C(1) << s->order) >
+		    s->limit_pfn ||
+	    (search_whole(s) && !open_is_whole(s, pb, word))) {
+		*remains = true;
+		return false;
+	}
+	if (!open_take(s, pb, word, remains))
+		return false;
+	if (!search_whole(s)) {
+		pageblock_set_small(s->m, pb);
+		return search_try(s, pb);
+	}
+	s->pfn = pageblock_pfn(s->m, pb);
+	mhp_port_store(vmemmap_word(s->m, pb->blk, s->pfn), s->desc);
+	if (s->cursor)
+		mhp_port_store(s->cursor, s->pfn);
+	return true;
+}
+
+/* One look at hint word @i. @remains: a free pageblock was left behind. */
+static bool search_free_word(struct search *s, struct mhp_block *blk,
+			     uint32_t i, bool *remains)
+{
+	uint64_t todo = search_all(s, blk, i) &
+			~pageblock_hint_small(s->m, blk, i);
+
+	for (; todo; todo &= todo - 1) {
+		struct pageblock pb = search_candidate(s, blk, i, todo);
+
+		if (open_try(s, &pb, remains))
+			return true;
+	}
+	return false;
+}
+
+static bool search_free(struct search *s, struct mhp_block *blk)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->m->layout.nr_hint_words; i++) {
+		bool remains = false;
+
+		if (pageblock_hint_nowhole(s->m, blk, i))
+			continue;
+		if (search_free_word(s, blk, i, &remains))
+			return true;
+		if (remains)
+			continue;
+		/* R6: say that there is none, then look again. */
+		pageblock_set_nowhole(s->m, blk, i);
+		if (search_free_word(s, blk, i, &remains))
+			return true;
+		if (remains) {
+			struct pageblock pb = pageblock_at(s->m, blk, i * 64);
+
+			pageblock_clear_nowhole(s->m, &pb);
+		}
+	}
+	return false;
+}
+
+/* Cursors may keep empty pageblocks; now somebody needs them. */
+static bool search_emptied(struct search *s, struct mhp_block *blk)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->m->layout.nr_hint_words; i++) {
+		uint64_t todo = pageblock_hint_small(s->m, blk, i);
+
+		for (; todo; todo &= todo - 1) {
+			struct pageblock pb = search_candidate(s, blk, i, todo);
+			uint64_t word = mhp_port_load_seq(pb.word);
+			bool remains;
+
+			if (!(word & PB_OWNER) ||
+			    !pageblock_empty(s->m, &pb, word))
+				continue;
+			pageblock_close(s->m, &pb, true);
+			if (open_try(s, &pb, &remains))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool search_block(struct search *s, struct mhp_block *blk,
+			 enum search_mode mode)
+{
+	if (!block_serves(block_status(blk)) || blk->start_pfn >= s->limit_pfn)
+		return false;
+	switch (mode) {
+	case SEARCH_PARTIAL:
+		return !search_whole(s) && search_partial(s, blk, false);
+	case SEARCH_SHARED:
+		return !search_whole(s) && search_partial(s, blk, true);
+	case SEARCH_FREE:
+		return search_free(s, blk);
+	case SEARCH_EMPTIED:
+		return search_emptied(s, blk);
+	}
+	return false;
+}
+
+static bool search_blocks(struct search *s, enum search_mode mode,
+			  uint32_t most)
+{
+	struct walk w = walk_begin(s);
+	struct mhp_block *blk;
+
+	while (most-- && (blk = walk_next(s, &w)))
+		if (search_block(s, blk, mode))
+			return true;
+	return false;
+}
+
+static bool search_zone(struct search *s)
+{
+	return search_blocks(s, SEARCH_PARTIAL, SEARCH_NEAR) ||
+	       search_blocks(s, SEARCH_FREE, UINT32_MAX) ||
+	       search_blocks(s, SEARCH_PARTIAL, UINT32_MAX) ||
+	       search_blocks(s, SEARCH_SHARED, UINT32_MAX);
+}
+
+static bool search_zone_emptied(struct search *s)
+{
+	return search_blocks(s, SEARCH_EMPTIED, UINT32_MAX);
+}
+
+/* Last: movable data in pageblocks of unmovable data. */
+static bool search_zone_unmovable(struct search *s)
+{
+	mhp_word_t *cursor = s->cursor;
+	bool got;
+
+	if (search_whole(s) || s->expect & PB_UNMOVABLE)
+		return false;
+	s->expect |= PB_UNMOVABLE;
+	s->cursor = NULL; /* it is for movable pageblocks */
+	got = search_blocks(s, SEARCH_SHARED, UINT32_MAX);
+	s->cursor = cursor;
+	s->expect &= ~PB_UNMOVABLE;
+	return got;
+}
+
+static enum mhp_zone_type search_limit(const struct mhp_request *request)
+{
+	if (request->zone_limit)
+		return (enum mhp_zone_type)request->zone_limit;
+	return request->mobility == MHP_MOVABLE ? MHP_ZONE_MOVABLE
+						: MHP_ZONE_NORMAL;
+}
+
+static bool search_node(struct search *s, unsigned int node,
+			bool (*search)(struct search *))
+{
+	const struct mhp_request *request = s->request;
+	enum mhp_zone_type limit = search_limit(request);
+	unsigned int zone = limit;
+
+	s->node = node;
+	for (; zone > MHP_ZONE_NONE; zone--) {
+		s->zone = (enum mhp_zone_type)zone;
+		if (search(s))
+			return true;
+		if (request->flags & MHP_ALLOC_THIS_ZONE)
+			break;
+	}
+	return false;
+}
+
+static bool search_nodes(struct search *s, bool (*search)(struct search *))
+{
+	const struct mhp_request *request = s->request;
+	unsigned int nr = s->m->geometry.nr_nodes;
+	unsigned int from = request->node_plus_1 ? request->node_plus_1 - 1u
+						 : 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		unsigned int node = s->m->node_order[from * nr + i];
+
+		if (request->node_mask && !(request->node_mask >> node & 1))
+			continue;
+		if (search_node(s, node, search))
+			return true;
+		if (request->flags & MHP_ALLOC_THIS_NODE)
+			break;
+	}
+	return false;
+}
+
+/* The rest of the pageblock that the cursor points into, then let go of it. */
+static bool search_cursor(struct search *s)
+{
+	mhp_pfn_t at = s->cursor ? mhp_port_load(s->cursor) : MHP_PFN_NONE;
+	struct mhp_block *blk;
+	struct pageblock pb;
+	uint32_t row;
+
+	if (at == MHP_PFN_NONE || search_whole(s))
+		return false;
+	blk = section_block(s->m, at);
+	if (!blk || !block_serves(block_status(blk)))
+		return false;
+	pb = pageblock_of(s->m, blk, at);
+	row = (uint32_t)(at & (s->m->layout.pageblock_pages - 1)) >>
+	      s->m->layout.row_order;
+	if ((mhp_port_load_seq(pb.word) & PB_GRANT_MASK) == s->expect &&
+	    frame_try_pageblock(s, &pb, row) == FRAME_GOT)
+		return true;
+	pageblock_let_go(s->m, &pb, s->owner);
+	return false;
+}
+
+int frame_search(struct search *s)
+{
+	if (search_cursor(s) || search_nodes(s, search_zone) ||
+	    search_nodes(s, search_zone_emptied) ||
+	    search_nodes(s, search_zone_unmovable))
+		return 0;
+	return MHP_ERR_NOMEM;
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Adding and removing memory.
+ *
+ * Adding goes block by block: record, linear map, memmap and state, all of which
+ * may fail and is undone in reverse; then all blocks are published at once, which
+ * cannot fail. Removing unpublishes first, waits for readers, and then gives back
+ * what cannot be refused.
+ *
+ * INV-06 after a failed add, and after add and remove, the state is what it was,
+ * monotonic counters aside.
+ */
+#include "hotplug.h"
+#include "altmap.h"
+#include "block.h"
+#include "libc.h"
+#include "notify.h"
+#include "section.h"
+#include "vmemmap.h"
+
+static bool range_is_blocks(const struct mhp *m, struct mhp_range range)
+{
+	return !((range.start_pfn | range.nr_pages) &
+		 (m->layout.block_pages - 1));
+}
+
+static int add_check_range(struct mhp *m, struct mhp_range range,
+			   struct mhp_report *report)
+{
+	struct mhp_block *blk;
+
+	if (!range.nr_pages)
+		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
+				  MHP_WHY_EMPTY_RANGE, range.start_pfn);
+	if (!range_is_blocks(m, range))
+		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
+				  MHP_WHY_UNALIGNED, range.start_pfn);
+	if (range.start_pfn > m->max_pfn ||
+	    range.nr_pages > m->max_pfn - range.start_pfn)
+		return report_set(report, MHP_ERR_2BIG, MHP_STAGE_ADD,
+				  MHP_WHY_BEYOND_END, m->max_pfn);
+	blk = section_next_block(m, range.start_pfn);
+	if (blk && blk->start_pfn < mhp_range_end_pfn(range))
+		return report_set(report, MHP_ERR_EXIST, MHP_STAGE_ADD,
+				  MHP_WHY_OVERLAP, blk->start_pfn);
+	return 0;
+}
+
+/* Which placement it becomes; a fall-back is reported, or refused. */
+static int add_placement(struct mhp *m, const struct mhp_add_request *request,
+			 enum mhp_placement *placement,
+			 struct mhp_report *report)
+{
+	enum mhp_placement wanted = request->placement;
+
+	if (wanted > MHP_PLACEMENT_BLOCK)
+		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
+				  MHP_WHY_BAD_PLACEMENT, MHP_PFN_NONE);
+	if (wanted == MHP_PLACEMENT_AUTO)
+		wanted = m->placement;
+	*placement = wanted;
+	if (wanted == MHP_PLACEMENT_EXISTING || altmap_fits(&m->layout)) {
+		if (wanted == MHP_PLACEMENT_AUTO)
+			*placement = MHP_PLACEMENT_BLOCK;
+		return 0;
+	}
+	if (request->flags & MHP_ADD_STRICT)
+		return report_rule(report, MHP_ERR_OPNOTSUPP, MHP_STAGE_ADD,
+				   MHP_WHY_PLACEMENT_REFUSED, 0,
+				   "memmap and state would fill the block");
+	*placement = MHP_PLACEMENT_EXISTING;
+	report_set(report, 0, MHP_STAGE_ADD, MHP_WHY_FELL_BACK,
+		   request->range.start_pfn);
+	return 0;
+}
+
+/* Memmap and state on the block itself. */
+static int describe_hosted(struct mhp *m, struct mhp_block *blk,
+			   struct mhp_report *report)
+{
+	int err;
+
+	blk->memmap = blk->linear;
+	if (vmemmap_maps(m)) {
+		err = vmemmap_map(m, blk, blk->start_pfn);
+		if (err)
+			return report_set(report, err, MHP_STAGE_ADD,
+					  MHP_WHY_MAP_FAILED, blk->start_pfn);
+	}
+	/* By the linear map, so that the state is reached the same way whether
+	 * or not there is a window. */
+	blk->state = blk->linear + m->layout.hosted_state_offset;
+	m->hosted_bytes += mhp_bytes_from_pages(&m->geometry,
+						m->layout.hosted_pages);
+	return 0;
+}
+
+static void undescribe_hosted(struct mhp *m, struct mhp_block *blk)
+{
+	if (vmemmap_maps(m))
+		vmemmap_unmap(m, blk);
+	m->hosted_bytes -= mhp_bytes_from_pages(&m->geometry,
+						m->layout.hosted_pages);
+}
+
+/* Memmap and state in memory that is online already. */
+static int describe_existing(struct mhp *m, struct mhp_block *blk,
+			     unsigned int node, struct mhp_report *report)
+{
+	int err;
+
+	blk->state = (uint8_t *)m->ops->meta_alloc(
+		m->ops_ctx, m->layout.state_bytes, (int)node);
+	if (!blk->state)
+		return report_set(report, MHP_ERR_NOMEM, MHP_STAGE_ADD,
+				  MHP_WHY_NO_META, blk->start_pfn);
+	err = vmemmap_populate_existing(m, blk, node, report);
+	if (err) {
+		m->ops->meta_free(m->ops_ctx, blk->state,
+				  m->layout.state_bytes);
+		return err;
+	}
+	memset(blk->state, 0, m->layout.state_bytes);
+	m->existing_state_bytes += m->layout.state_bytes;
+	return 0;
+}
+
+static void undescribe_existing(struct mhp *m, struct mhp_block *blk)
+{
+	vmemmap_depopulate_existing(m, blk);
+	m->ops->meta_free(m->ops_ctx, blk->state, m->layout.state_bytes);
+	m->existing_state_bytes -= m->layout.state_bytes;
+}
+
+static void undescribe(struct mhp *m, struct mhp_block *blk)
+{
+	if (block_has(block_status(blk), BLOCK_HOSTED))
+		undescribe_hosted(m, blk);
+	else
+		undescribe_existing(m, blk);
+}
+
+static bool range_reads_zero(struct mhp *m, struct mhp_range range)
+{
+	return m->ops->reads_zero && m->ops->reads_zero(m->ops_ctx, range);
+}
+
+static int add_block(struct mhp *m, const struct mhp_add_request *request,
+		     enum mhp_placement placement, mhp_pfn_t pfn,
+		     struct mhp_block **out, struct mhp_report *report)
+{
+	bool hosted = placement == MHP_PLACEMENT_BLOCK;
+	unsigned int flags = hosted ? BLOCK_HOSTED : 0;
+	struct mhp_block *blk;
+	int err;
+
+	err = block_new(m, pfn, &blk, report);
+	if (err)
+		return err;
+	err = hosted ? describe_hosted(m, blk, report)
+		     : describe_existing(m, blk, request->node, report);
+	if (err)
+		goto delete;
+	if (!hosted || range_reads_zero(m, request->range))
+		flags |= BLOCK_CLEAN;
+	if (request->flags & MHP_ADD_SCRUB)
+		flags |= BLOCK_SCRUB;
+	block_set(blk, MHP_BLOCK_OFFLINE, MHP_ZONE_NONE, request->node, flags,
+		  hosted ? (uint32_t)m->layout.hosted_pages : 0);
+	*out = blk;
+	return 0;
+	delete : block_delete(m, blk);
+	return err;
+}
+
+static void remove_block(struct mhp *m, struct mhp_block *blk)
+{
+	undescribe(m, blk);
+	block_delete(m, blk);
+}
+
+/* Blocks that are prepared but not published hang on their next pointers, the
+ * last one first. */
+static void add_cancel(struct mhp *m, struct mhp_block *prepared)
+{
+	while (prepared) {
+		struct mhp_block *blk = prepared;
+
+		prepared = blk->next;
+		remove_block(m, blk);
+	}
+}
+
+static int add_prepare(struct mhp *m, const struct mhp_add_request *request,
+		       enum mhp_placement placement,
+		       struct mhp_block **prepared, struct mhp_report *report)
+{
+	mhp_pfn_t pfn = request->range.start_pfn;
+	int err;
+
+	*prepared = NULL;
+	err = section_reserve(m, request->range);
+	if (err)
+		return report_set(report, err, MHP_STAGE_ADD, MHP_WHY_NO_META,
+				  pfn);
+	for (; pfn < mhp_range_end_pfn(request->range);
+	     pfn += m->layout.block_pages) {
+		struct mhp_block *blk;
+
+		err = add_block(m, request, placement, pfn, &blk, report);
+		if (err)
+			goto cancel;
+		blk->next = *prepared;
+		*prepared = blk;
+	}
+	return 0;
+cancel:
+	add_cancel(m, *prepared);
+	section_release(m, request->range);
+	return err;
+}
+
+static void add_commit(struct mhp *m, struct mhp_block *prepared)
+{
+	struct mhp_block *ascending = NULL;
+
+	while (prepared) {
+		struct mhp_block *blk = prepared;
+
+		prepared = blk->next;
+		blk->next = ascending;
+		ascending = blk;
+	}
+	while (ascending) {
+		struct mhp_block *blk = ascending;
+
+		ascending = blk->next;
+		blk->next = NULL;
+		section_publish(m, blk);
+		m->nr_blocks_added++;
+		notify_done(m, blk, MHP_EVENT_ADDED, MHP_ZONE_NONE);
+	}
+	m->counters.nr_adds++;
+}
+
+static int add_locked(struct mhp *m, const struct mhp_add_request *request,
+		      struct mhp_report *report)
+{
+	enum mhp_placement placement = MHP_PLACEMENT_EXISTING;
+	struct mhp_block *prepared;
+	int err;
+
+	if (request->node >= m->geometry.nr_nodes)
+		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
+				  MHP_WHY_BAD_NODE, MHP_PFN_NONE);
+	err = add_check_range(m, request->range, report);
+	if (err)
+		return err;
+	err = add_placement(m, request, &placement, report);
+	if (err)
+		return err;
+	err = add_prepare(m, request, placement, &prepared, report);
+	if (err)
+		return err;
+	add_commit(m, prepared);
+	return 0;
+}
+
+int mhp_add(struct mhp *m, const struct mhp_add_request *request,
+	    struct mhp_report *report)
+{
+	int err = mhp_lock(m);
+
+	if (err)
+		return report_set(report, err, MHP_STAGE_ADD, MHP_WHY_REENTERED,
+				  MHP_PFN_NONE);
+	report_set(report, 0, MHP_STAGE_ADD, MHP_WHY_NONE, MHP_PFN_NONE);
+	err = add_locked(m, request, report);
+	mhp_unlock(m);
+	return err;
+}
+
+/* The next block of a range, or NULL. */
+static struct mhp_block *range_block(struct mhp *m, struct mhp_range range,
+				     mhp_pfn_t from_pfn)
+{
+	struct mhp_block *blk;
+
+	if (from_pfn >= mhp_range_end_pfn(range))
+		return NULL;
+	blk = section_next_block(m, from_pfn);
+	return blk && blk->start_pfn < mhp_range_end_pfn(range) ? blk : NULL;
+}
+
+static struct mhp_block *range_block_after(struct mhp *m,
+					   struct mhp_range range,
+					   const struct mhp_block *blk)
+{
+	return range_block(m, range, blk->start_pfn + m->layout.block_pages);
+}
+
+static int remove_check_block(const struct mhp_block *blk,
+			      struct mhp_report *report)
+{
+	uint64_t status = block_status(blk);
+
+	if (block_has(status, BLOCK_BOOT))
+		return report_set(report, MHP_ERR_BUSY, MHP_STAGE_REMOVE,
+				  MHP_WHY_BOOT_MEMORY, blk->start_pfn);
+	if (block_life(status) != MHP_BLOCK_OFFLINE)
+		return report_set(report, MHP_ERR_BUSY, MHP_STAGE_REMOVE,
+				  block_life(status) == MHP_BLOCK_ONLINE
+					  ? MHP_WHY_WRONG_STATE
+					  : MHP_WHY_TRANSITION,
+				  blk->start_pfn);
+	return 0;
+}
+
+static int remove_check(struct mhp *m, struct mhp_range range,
+			struct mhp_report *report)
+{
+	struct mhp_block *blk;
+	int err;
+
+	if (!range.nr_pages || !range_is_blocks(m, range) ||
+	    range.start_pfn + range.nr_pages < range.start_pfn)
+		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_REMOVE,
+				  range.nr_pages ? MHP_WHY_UNALIGNED
+						 : MHP_WHY_EMPTY_RANGE,
+				  range.start_pfn);
+	blk = range_block(m, range, range.start_pfn);
+	if (!blk)
+		return report_set(report, MHP_ERR_NOENT, MHP_STAGE_REMOVE,
+				  MHP_WHY_NO_BLOCK, range.start_pfn);
+	for (; blk; blk = range_block_after(m, range, blk)) {
+		err = remove_check_block(blk, report);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Unpublish all, wait once, then give all back. */
+static void remove_commit(struct mhp *m, struct mhp_range range)
+{
+	struct mhp_block *gone = NULL, *blk, *next;
+
+	for (blk = range_block(m, range, range.start_pfn); blk; blk = next) {
+		next = range_block_after(m, range, blk);
+		notify_done(m, blk, MHP_EVENT_REMOVED, MHP_ZONE_NONE);
+		section_unpublish(m, blk);
+		blk->prev = gone;
+		gone = blk;
+	}
+	m->ops->synchronize(m->ops_ctx);
+	for (; gone; gone = blk) {
+		blk = gone->prev;
+		if (block_has(block_status(gone), BLOCK_SCRUB) && m->ops->scrub)
+			m->ops->scrub(m->ops_ctx,
+				      mhp_range_make(gone->start_pfn,
+						     m->layout.block_pages));
+		remove_block(m, gone);
+		m->nr_blocks_added--;
+	}
+	section_release(m, range);
+	m->counters.nr_removes++;
+}
+
+int mhp_remove(struct mhp *m, struct mhp_range range, struct mhp_report *report)
+{
+	int err = mhp_lock(m);
+
+	if (err)
+		return report_set(report, err, MHP_STAGE_REMOVE,
+				  MHP_WHY_REENTERED, MHP_PFN_NONE);
+	err = remove_check(m, range, report);
+	if (!err)
+		remove_commit(m, range);
+	mhp_unlock(m);
+	return err;
+}
+
+void hotplug_fini(struct mhp *m)
+{
+	struct mhp_block *blk = section_next_block(m, 0), *next;
+
+	for (; blk; blk = next) {
+		struct mhp_range range = mhp_range_make(blk->start_pfn,
+							m->layout.block_pages);
+
+		next = section_next_block(m, mhp_range_end_pfn(range));
+		if (block_has(block_status(blk), BLOCK_BOOT))
+			continue;
+		/* Where its memmap came from goes as well. */
+		blk->memmap_pfn = MHP_PFN_NONE;
+		section_unpublish(m, blk);
+		remove_block(m, blk);
+		section_release(m, range);
+	}
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The forecast and offlining, as other parts of the engine use them. */
+#ifndef MHP_SRC_OFFLINE_H
+#define MHP_SRC_OFFLINE_H
+
+#include "owner.h"
+
+/** forecast_walk() - look at every allocation of a block. [mutex]
+ *
+ * @forecast: receives the sums
+ * @blockers, @max_blockers: the first blockers
+ * @first: receives the first blocker as a report; its why stays NONE if there is
+ *   none. A pinned page counts only without @patient.
+ * Return: number of blockers stored. */
+uint32_t forecast_walk(struct mhp *m, struct mhp_block *blk,
+		       struct mhp_forecast *forecast,
+		       struct mhp_blocker *blockers, uint32_t max_blockers,
+		       bool patient, struct mhp_report *first);
+
+/** offline_flagged() - mhp_block_offline() with MHP_OFFLINE_* flags */
+int offline_flagged(struct mhp *m, uint64_t block_id, uint64_t deadline_ns,
+		    uint32_t flags, struct mhp_report *report);
+
+#endif

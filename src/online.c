@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Putting a block online: choose the zone, ask the notifiers, clear the
+ * allocator's state if it may hold anything, count the block in, offer it.
+ *
+ * Descriptors are not written: they are valid from the first allocation of their
+ * page on. So the time does not depend on what the block holds.
+ */
+#include "online.h"
+
+#include "block.h"
+#include "libc.h"
+#include "notify.h"
+#include "policy.h"
+#include "zone.h"
+
+/* All-zero state means "free and never used". A latecomer of an earlier life may
+ * still be about to undo a bit (R5), so readers are waited for first. */
+static void online_clear_state(struct mhp *m, struct mhp_block *blk)
+{
+	if (block_has(block_status(blk), BLOCK_CLEAN))
+		return;
+	m->ops->synchronize(m->ops_ctx);
+	memset(blk->state, 0, m->layout.state_bytes);
+}
+
+static void online_commit(struct mhp *m, struct mhp_block *blk,
+			  enum mhp_zone_type zone)
+{
+	online_clear_state(m, blk);
+	block_clear_flag(blk, BLOCK_CLEAN);
+	block_set_zone(blk, zone);
+	block_set_life(blk, MHP_BLOCK_ONLINE);
+	zone_account(m, blk);
+	zone_link(m, blk);
+	m->counters.nr_onlines++;
+}
+
+int online_locked(struct mhp *m, struct mhp_block *blk, enum mhp_zone_type zone,
+		  struct mhp_report *report)
+{
+	int err;
+
+	MHP_ASSERT(block_life(block_status(blk)) == MHP_BLOCK_OFFLINE);
+	block_set_life(blk, MHP_BLOCK_GOING_ONLINE);
+	err = notify_going(m, blk, MHP_EVENT_GOING_ONLINE, zone);
+	if (err) {
+		block_set_life(blk, MHP_BLOCK_OFFLINE);
+		return report_set(report, err, MHP_STAGE_ONLINE, MHP_WHY_VETO,
+				  blk->start_pfn);
+	}
+	online_commit(m, blk, zone);
+	notify_done(m, blk, MHP_EVENT_ONLINE, zone);
+	return 0;
+}
+
+static int online_check(struct mhp *m, uint64_t block_id,
+			enum mhp_online_type type, struct mhp_block **blk,
+			struct mhp_report *report)
+{
+	enum mhp_block_state life;
+
+	if (type <= MHP_ONLINE_OFFLINE || type > MHP_ONLINE_MOVABLE)
+		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ONLINE,
+				  MHP_WHY_BAD_TYPE, MHP_PFN_NONE);
+	*blk = block_find(m, block_id);
+	if (!*blk)
+		return report_set(report, MHP_ERR_NOENT, MHP_STAGE_ONLINE,
+				  MHP_WHY_NO_BLOCK, MHP_PFN_NONE);
+	life = block_life(block_status(*blk));
+	if (life == MHP_BLOCK_OFFLINE)
+		return 0;
+	if (life == MHP_BLOCK_ONLINE)
+		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ONLINE,
+				  MHP_WHY_WRONG_STATE, (*blk)->start_pfn);
+	return report_set(report, MHP_ERR_BUSY, MHP_STAGE_ONLINE,
+			  MHP_WHY_TRANSITION, (*blk)->start_pfn);
+}
+
+int mhp_block_online(struct mhp *m, uint64_t block_id,
+		     enum mhp_online_type type, struct mhp_report *report)
+{
+	struct mhp_block *blk = NULL;
+	int err = mhp_lock(m);
+
+	if (err)
+		return report_set(report, err, MHP_STAGE_ONLINE,
+				  MHP_WHY_REENTERED, MHP_PFN_NONE);
+	err = online_check(m, block_id, type, &blk, report);
+	if (!err)
+		err = online_locked(m, blk, policy_zone(m, blk, type), report);
+	mhp_unlock(m);
+	return err;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owners of movable memory; see mhp/owner.h.
+ *
+ * A descriptor read while its page is being freed may name anybody: numbers out
+ * of range and free slots count as "nobody", and owners check the cookie they are
+ * given.
+ */
+#include "owner.h"
+
+#include "libc.h"
+#include "section.h"
+#include "text.h"
+#include "vmemmap.h"
+
+static const struct mhp_owner_ops owner_memmap_ops = {
+	.size_bytes = sizeof(owner_memmap_ops),
+	.name = "memmap",
+};
+
+static const struct mhp_owner_ops *owner_ops(const struct mhp *m,
+					     uint16_t owner)
+{
+	if (owner == OWNER_NONE || owner >= OWNER_MAX)
+		return NULL;
+	return (const struct mhp_owner_ops *)mhp_port_load_ptr(
+		(void *const *)(const void *)&m->owners[owner].ops);
+}
+
+static void owner_store(struct mhp *m, uint16_t owner,
+			const struct mhp_owner_ops *ops, void *ctx)
+{
+	struct owner *o = &m->owners[owner];
+	union {
+		const struct mhp_owner_ops *ops;
+		void *p;
+	} u = {.ops = ops};
+
+	if (ops) {
+		o->ctx = ctx;
+		memset(o->name, 0, sizeof(o->name));
+		text_copy(o->name, sizeof(o->name), ops->name);
+	}
+	mhp_port_store_ptr((void **)(void *)&o->ops, u.p);
+}
+
+void owner_init(struct mhp *m)
+{
+	owner_store(m, OWNER_MEMMAP, &owner_memmap_ops, NULL);
+}
+
+struct owner_answer owner_ask(struct mhp *m, const struct frame_head *head)
+{
+	uint64_t desc = mhp_port_load(head->desc);
+	uint16_t owner = desc_owner(desc);
+	const struct mhp_owner_ops *ops = owner_ops(m, owner);
+	struct owner_answer answer = {.moves = ops && ops->move};
+
+	if (answer.moves && ops->pins)
+		answer.pins = ops->pins(m->owners[owner].ctx, m, head->pfn,
+					head->order, desc_cookie(desc));
+	return answer;
+}
+
+void owner_report(struct mhp *m, const struct frame_head *head, uint32_t pins,
+		  struct mhp_report *report)
+{
+	uint16_t owner = desc_owner(mhp_port_load(head->desc));
+
+	if (!report)
+		return;
+	report->pfn = head->pfn;
+	report->order = (uint8_t)head->order;
+	report->pins = pins;
+	if (!owner_ops(m, owner))
+		return;
+	report->owner = owner;
+	text_copy(report->owner_name, sizeof(report->owner_name),
+		  m->owners[owner].name);
+}
+
+int mhp_owner_register(struct mhp *m, const struct mhp_owner_ops *ops,
+		       void *ctx, uint16_t *owner)
+{
+	uint16_t i;
+	int err;
+
+	if (!ops || !ops->name)
+		return MHP_ERR_INVAL;
+	err = mhp_lock(m);
+	if (err)
+		return err;
+	err = MHP_ERR_NOSPC;
+	for (i = OWNER_MEMMAP + 1; i < OWNER_MAX; i++) {
+		if (m->owners[i].ops)
+			continue;
+		owner_store(m, i, ops, ctx);
+		*owner = i;
+		err = 0;
+		break;
+	}
+	mhp_unlock(m);
+	return err;
+}
+
+static bool owner_has_pages(struct mhp *m, uint16_t owner)
+{
+	struct mhp_block *blk = section_next_block(m, 0);
+
+	for (; blk; blk = section_next_block(
+			    m, blk->start_pfn + m->layout.block_pages)) {
+		mhp_pfn_t pfn = blk->start_pfn;
+		mhp_pfn_t end = pfn + m->layout.block_pages;
+		struct frame_head head;
+
+		if (!block_serves(block_status(blk)))
+			continue;
+		while (pfn < end && frame_next_head(m, blk, pfn, &head)) {
+			if (desc_owner(mhp_port_load(head.desc)) == owner)
+				return true;
+			pfn = head.pfn + (UINT64_C(1) << head.order);
+		}
+	}
+	return false;
+}
+
+int mhp_owner_unregister(struct mhp *m, uint16_t owner)
+{
+	int err;
+
+	if (owner <= OWNER_MEMMAP || owner >= OWNER_MAX)
+		return MHP_ERR_NOENT;
+	err = mhp_lock(m);
+	if (err)
+		return err;
+	m->ops->synchronize(m->ops_ctx);
+	if (!m->owners[owner].ops)
+		err = MHP_ERR_NOENT;
+	else if (owner_has_pages(m, owner))
+		err = MHP_ERR_BUSY;
+	else
+		owner_store(m, owner, NULL, NULL);
+	mhp_unlock(m);
+	return err;
+}
+
+/* The descriptor of an allocation that is moving; NULL if there is none there. */
+static mhp_word_t *owner_moving(struct mhp *m, mhp_pfn_t pfn,
+				unsigned int order)
+{
+	struct mhp_block *blk = section_block(m, pfn);
+	struct frame_head head;
+
+	if (!blk || !block_serves(block_status(blk)) ||
+	    !frame_next_head(m, blk, pfn, &head) || head.pfn != pfn ||
+	    head.order != order)
+		return NULL;
+	return mhp_port_load(head.desc) & DESC_MOVING ? head.desc : NULL;
+}
+
+int mhp_move_complete(struct mhp *m, mhp_pfn_t from_pfn, mhp_pfn_t to_pfn,
+		      unsigned int order, bool moved)
+{
+	mhp_word_t *word;
+	uint64_t desc = 0;
+
+	mhp_port_read_lock();
+	word = owner_moving(m, from_pfn, order);
+	if (word) {
+		desc = mhp_port_load(word);
+		if (!mhp_port_cas(word, &desc, desc & ~DESC_MOVING))
+			word = NULL;
+	}
+	mhp_port_read_unlock();
+	if (!word)
+		return MHP_ERR_INVAL;
+	if (moved)
+		mhp_port_add(&m->counters.nr_pages_moved, UINT64_C(1) << order);
+	return mhp_frame_free(m, moved ? from_pfn : to_pfn, order);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* Words, rows and hints of pageblocks; rules R1 to R8 in pageblock.h. */
+#include "pageblock.h"
+
+#include "boot.h"
+
+static mhp_word_t *hint_word(const struct mhp_block *blk, uint64_t offset,
+			     uint32_t i)
+{
+	return (mhp_word_t *)(void *)(blk->state + offset + i * UINT64_C(8));
+}
+
+static mhp_word_t *hint_of(const struct pageblock *pb, uint64_t offset)
+{
+	return hint_word(pb->blk, offset, pb->index / 64);
+}
+
+static uint64_t hint_bit(const struct pageblock *pb)
+{
+	return UINT64_C(1) << pb->index % 64;
+}
+
+uint64_t pageblock_hint_small(const struct mhp *m, const struct mhp_block *blk,
+			      uint32_t i)
+{
+	return mhp_port_load(hint_word(blk, m->layout.small_offset, i));
+}
+
+uint64_t pageblock_hint_full(const struct mhp *m, const struct mhp_block *blk,
+			     uint32_t i)
+{
+	return mhp_port_load(hint_word(blk, m->layout.full_offset, i));
+}
+
+bool pageblock_hint_nowhole(const struct mhp *m, const struct mhp_block *blk,
+			    uint32_t i)
+{
+	return mhp_port_load(hint_word(blk, m->layout.nowhole_offset, i));
+}
+
+void pageblock_set_nowhole(struct mhp *m, struct mhp_block *blk, uint32_t i)
+{
+	mhp_port_or(hint_word(blk, m->layout.nowhole_offset, i), 1);
+}
+
+/* The word once nobody is closing the pageblock. */
+static uint64_t word_settled(const struct pageblock *pb)
+{
+	uint64_t word;
+
+	while ((word = mhp_port_load_seq(pb->word)) & PB_CLOSING)
+		mhp_port_relax();
+	return word;
+}
+
+void pageblock_set_small(struct mhp *m, const struct pageblock *pb)
+{
+	mhp_word_t *hint = hint_of(pb, m->layout.small_offset);
+
+	/* R6: it may have been closed, and opened again, in between. */
+	do {
+		mhp_port_or(hint, hint_bit(pb));
+		if (word_settled(pb) & PB_SMALL)
+			return;
+		mhp_port_and(hint, ~hint_bit(pb));
+	} while (word_settled(pb) & PB_SMALL);
+}
+
+void pageblock_clear_nowhole(struct mhp *m, const struct pageblock *pb)
+{
+	mhp_word_t *hint = hint_of(pb, m->layout.nowhole_offset);
+
+	if (mhp_port_load_seq(hint))
+		mhp_port_and(hint, 0);
+}
+
+static void hint_clear_full(struct mhp *m, const struct pageblock *pb)
+{
+	mhp_word_t *hint = hint_of(pb, m->layout.full_offset);
+
+	if (mhp_port_load_seq(hint) & hint_bit(pb))
+		mhp_port_and(hint, ~hint_bit(pb));
+}
+
+void pageblock_mark_full(struct mhp *m, const struct pageblock *pb)
+{
+	mhp_port_or(hint_of(pb, m->layout.full_offset), hint_bit(pb));
+	if (!pageblock_full(m, pb))
+		hint_clear_full(m, pb);
+}
+
+/* Bits of a row below page @nr of its pageblock. */
+static uint64_t row_bits_below(uint64_t nr, uint32_t row)
+{
+	uint64_t first = (uint64_t)row * 64;
+
+	if (nr <= first)
+		return 0;
+	if (nr >= first + 64)
+		return UINT64_MAX;
+	return (UINT64_C(1) << (nr - first)) - 1;
+}
+
+uint64_t pageblock_kept(const struct mhp *m, const struct pageblock *pb,
+			uint32_t row)
+{
+	uint64_t status = block_status(pb->blk);
+	uint64_t first = (uint64_t)pb->index << m->layout.pageblock_order;
+	uint64_t nr = block_memmap_pages(status);
+
+	if (block_has(status, BLOCK_BOOT))
+		return boot_kept(m, pageblock_pfn(m, pb) + (uint64_t)row * 64) &
+		       m->layout.row_mask;
+	return nr > first ? row_bits_below(nr - first, row) & m->layout.row_mask
+			  : 0;
+}
+
+uint32_t pageblock_nr_kept(const struct mhp *m, const struct pageblock *pb)
+{
+	uint32_t row, nr = 0;
+
+	for (row = 0; row < pageblock_nr_rows(m); row++)
+		nr += (uint32_t)__builtin_popcountll(
+			pageblock_kept(m, pb, row));
+	return nr;
+}
+
+bool pageblock_empty(const struct mhp *m, const struct pageblock *pb,
+		     uint64_t word)
+{
+	uint32_t row;
+
+	for (row = 0; row < pageblock_nr_rows(m); row++) {
+		uint64_t used = mhp_port_load_seq(&pb->rows[row]);
+
+		if (used && word & PB_MIXED)
+			used &= ~pageblock_kept(m, pb, row);
+		if (used)
+			return false;
+	}
+	return true;
+}
+
+bool pageblock_full(const struct mhp *m, const struct pageblock *pb)
+{
+	uint32_t row;
+
+	for (row = 0; row < pageblock_nr_rows(m); row++)
+		if (~mhp_port_load_seq(&pb->rows[row]) & m->layout.row_mask)
+			return false;
+	return true;
+}
+
+uint32_t pageblock_nr_used(const struct mhp *m, const struct pageblock *pb,
+			   uint64_t word)
+{
+	uint32_t row, nr = 0;
+
+	if (word & PB_HUGE)
+		return m->layout.pageblock_pages;
+	if (!(word & PB_USED))
+		return 0;
+	for (row = 0; row < pageblock_nr_rows(m); row++) {
+		uint64_t used = mhp_port_load_seq(&pb->rows[row]);
+
+		if (word & PB_MIXED)
+			used &= ~pageblock_kept(m, pb, row);
+		nr += (uint32_t)__builtin_popcountll(used);
+	}
+	return nr;
+}
+
+uint32_t pageblock_nr_free(const struct mhp *m, const struct pageblock *pb,
+			   uint64_t word)
+{
+	uint32_t used = pageblock_nr_used(m, pb, word);
+	uint32_t kept = word & PB_USED && !(word & PB_MIXED)
+				? 0
+				: pageblock_nr_kept(m, pb);
+
+	return m->layout.pageblock_pages - used - kept;
+}
+
+/* SMALL|CLOSING becomes free. Bits that outlive the closing stay. */
+static void close_finish(struct mhp *m, const struct pageblock *pb)
+{
+	uint64_t keep = PB_ISOLATED | PB_USED | PB_MIXED;
+	uint64_t word = mhp_port_load(pb->word);
+
+	mhp_port_and(hint_of(pb, m->layout.small_offset), ~hint_bit(pb));
+	mhp_port_and(hint_of(pb, m->layout.full_offset), ~hint_bit(pb));
+	while (!mhp_port_cas(pb->word, &word, word & keep))
+		mhp_port_relax();
+	if (!(word & PB_ISOLATED))
+		pageblock_clear_nowhole(m, pb);
+}
+
+void pageblock_close(struct mhp *m, const struct pageblock *pb, bool owned_too)
+{
+	for (;;) {
+		uint64_t word = mhp_port_load_seq(pb->word);
+
+		if ((word & (PB_SMALL | PB_CLOSING)) != PB_SMALL)
+			return;
+		if (!owned_too && word & PB_OWNER)
+			return;
+		if (!pageblock_empty(m, pb, word))
+			return;
+		if (!mhp_port_cas(pb->word, &word, word | PB_CLOSING))
+			continue;
+		/* From here on every grant sees CLOSING and is undone. */
+		if (pageblock_empty(m, pb, word)) {
+			close_finish(m, pb);
+			return;
+		}
+		/* A free that saw CLOSING has left the rest to us: look again. */
+		mhp_port_and(pb->word, ~PB_CLOSING);
+	}
+}
+
+void pageblock_after_free(struct mhp *m, const struct pageblock *pb,
+			  uint64_t old, uint64_t now)
+{
+	if ((old & m->layout.row_mask) == m->layout.row_mask)
+		hint_clear_full(m, pb);
+	if (now == 0 || mhp_port_load_seq(pb->word) & PB_MIXED)
+		pageblock_close(m, pb, false);
+}
+
+void pageblock_undo(struct mhp *m, const struct pageblock *pb, uint32_t row,
+		    uint64_t mask)
+{
+	uint64_t old = mhp_port_and(&pb->rows[row], ~mask);
+
+	pageblock_after_free(m, pb, old, old & ~mask);
+}
+
+void pageblock_let_go(struct mhp *m, const struct pageblock *pb, uint64_t owner)
+{
+	uint64_t word = mhp_port_load(pb->word);
+
+	while ((word & PB_OWNER) == owner << PB_OWNER_SHIFT &&
+	       !mhp_port_cas(pb->word, &word, word & ~PB_OWNER))
+		mhp_port_relax();
+	if (pageblock_full(m, pb)) {
+		pageblock_mark_full(m, pb);
+		return;
+	}
+	hint_clear_full(m, pb);
+	pageblock_close(m, pb, false);
+}

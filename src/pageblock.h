@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pageblocks: the allocator's only truth.
+ *
+ * Each pageblock has a status word and two bits a page, in plain 64-bit words
+ * that any processor may compare-and-swap: "row" bits (1: not free) and "tail"
+ * bits (1: continues a larger allocation). No lists, no counts, nothing in
+ * descriptors. The rules, which docs/LOCKING.md argues in full:
+ *
+ * R1 a row bit goes 0 to 1 by one successful CAS, and 1 to 0 by one free or undo.
+ * R2 an allocation below a pageblock is granted if, after its row CAS, a load of
+ *    the word shows SMALL, the wanted mobility, and none of HUGE, ISOLATED,
+ *    CLOSING, OPENING; else the bits are undone. A whole pageblock is granted if
+ *    CAS takes the word from a free value to HUGE.
+ * R3 isolation sets ISOLATED. Whoever did not see it comes before it, with the
+ *    row bit set; so rows read afterwards show every grant, nothing is granted
+ *    later, and "rows empty, not HUGE, not OPENING" is final.
+ * R4 SMALL goes away only by CLOSING: set it, look at the rows again, and finish
+ *    or take it back and look once more.
+ * R5 an undo bit of a latecomer may stand in any pageblock for a moment; it
+ *    withholds a page and does no harm.
+ * R6 hints are set and then verified by looking again; who changes the truth
+ *    looks at the hint afterwards. They never decide anything.
+ * R7 tail bits are set after the grant and cleared before the row bits: a free
+ *    page has none.
+ * R8 ownership by a cursor is a preference: anyone may use any row. A free that
+ *    empties a pageblock leaves it to its owner, who looks when letting go.
+ *
+ * All reads that take part in an argument are sequentially consistent.
+ */
+#ifndef MHP_SRC_PAGEBLOCK_H
+#define MHP_SRC_PAGEBLOCK_H
+
+#include "engine.h"
+
+#define PB_SMALL (UINT64_C(1) << 0)	/* rows in use, orders below whole */
+#define PB_HUGE (UINT64_C(1) << 1)	/* one allocation of all of it */
+#define PB_ISOLATED (UINT64_C(1) << 2)	/* sticky: nothing is granted */
+#define PB_CLOSING (UINT64_C(1) << 3)	/* somebody ends SMALL */
+#define PB_OPENING (UINT64_C(1) << 4)	/* somebody prepares its first use */
+#define PB_UNMOVABLE (UINT64_C(1) << 5) /* mobility of what is inside */
+#define PB_USED (UINT64_C(1) << 6)	/* first use is behind it */
+#define PB_MIXED (UINT64_C(1) << 7)	/* some pages are not the allocator's */
+#define PB_RUNS (UINT64_C(1) << 8)	/* has held orders above 0: see tails */
+#define PB_DEAD (UINT64_C(1) << 9)	/* no page of it is the allocator's */
+#define PB_OWNER_SHIFT 16
+#define PB_OWNER (UINT64_C(0xffff) << PB_OWNER_SHIFT)
+
+#define PB_GRANT_MASK                                                 \
+	(PB_SMALL | PB_HUGE | PB_ISOLATED | PB_CLOSING | PB_OPENING | \
+	 PB_UNMOVABLE)
+
+/* A pageblock of a block, with the words that belong to it. */
+struct pageblock {
+	struct mhp_block *blk;
+	uint32_t index; /* in its block */
+	mhp_word_t *word;
+	mhp_word_t *rows;  /* 1 << rows_shift of them */
+	mhp_word_t *tails; /* likewise */
+};
+
+static inline struct pageblock
+pageblock_at(const struct mhp *m, struct mhp_block *blk, uint32_t index)
+{
+	const struct layout *l = &m->layout;
+	uint64_t row_bytes = ((uint64_t)index << l->rows_shift) * 8;
+	uint8_t *state = blk->state;
+
+	return (struct pageblock){
+		.blk = blk,
+		.index = index,
+		.word = (mhp_word_t *)(void *)(state + l->word_offset +
+					       index * UINT64_C(8)),
+		.rows = (mhp_word_t *)(void *)(state + l->row_offset +
+					       row_bytes),
+		.tails = (mhp_word_t *)(void *)(state + l->tail_offset +
+						row_bytes),
+	};
+}
+
+static inline uint32_t
+pageblock_index(const struct mhp *m, const struct mhp_block *blk, mhp_pfn_t pfn)
+{
+	return (uint32_t)((pfn - blk->start_pfn) >> m->layout.pageblock_order);
+}
+
+static inline struct pageblock
+pageblock_of(const struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn)
+{
+	return pageblock_at(m, blk, pageblock_index(m, blk, pfn));
+}
+
+static inline mhp_pfn_t pageblock_pfn(const struct mhp *m,
+				      const struct pageblock *pb)
+{
+	return pb->blk->start_pfn +
+	       ((uint64_t)pb->index << m->layout.pageblock_order);
+}
+
+static inline uint32_t pageblock_nr_rows(const struct mhp *m)
+{
+	return UINT32_C(1) << m->layout.rows_shift;
+}
+
+/** pageblock_free_value() - whether a word says "nothing in use, may be opened" */
+static inline bool pageblock_is_free(uint64_t word)
+{
+	return !(word & ~(PB_USED | PB_MIXED));
+}
+
+/** pageblock_order_mask() - the first 2^@order bits of a row; all from 6 on */
+static inline uint64_t pageblock_order_mask(unsigned int order)
+{
+	return order >= 6 ? UINT64_MAX
+			  : (UINT64_C(1) << (UINT64_C(1) << order)) - 1;
+}
+
+/** pageblock_first() - first pageblock of a block that is not all memmap */
+static inline uint32_t pageblock_first(const struct mhp *m,
+				       const struct mhp_block *blk)
+{
+	return block_memmap_pages(block_status(blk)) >>
+	       m->layout.pageblock_order;
+}
+
+/** pageblock_kept() - bits of row @row that are never the allocator's: memmap,
+ * state, holes, the embedder's */
+uint64_t pageblock_kept(const struct mhp *m, const struct pageblock *pb,
+			uint32_t row);
+
+/** pageblock_nr_kept() - how many such pages a pageblock has */
+uint32_t pageblock_nr_kept(const struct mhp *m, const struct pageblock *pb);
+
+/** pageblock_empty() - whether no page of it is allocated */
+bool pageblock_empty(const struct mhp *m, const struct pageblock *pb,
+		     uint64_t word);
+
+/** pageblock_full() - whether every page of it is taken */
+bool pageblock_full(const struct mhp *m, const struct pageblock *pb);
+
+/** pageblock_nr_used() - allocated pages */
+uint32_t pageblock_nr_used(const struct mhp *m, const struct pageblock *pb,
+			   uint64_t word);
+
+/** pageblock_nr_free() - pages of it that nobody has, isolated or not */
+uint32_t pageblock_nr_free(const struct mhp *m, const struct pageblock *pb,
+			   uint64_t word);
+
+/** pageblock_close() - end SMALL if it is empty (R4). @owned_too: also if a
+ * cursor prefers it. */
+void pageblock_close(struct mhp *m, const struct pageblock *pb, bool owned_too);
+
+/** pageblock_after_free() - hints and closing after a row went @old to @now */
+void pageblock_after_free(struct mhp *m, const struct pageblock *pb,
+			  uint64_t old, uint64_t now);
+
+/** pageblock_undo() - take row bits back that were not granted (R5) */
+void pageblock_undo(struct mhp *m, const struct pageblock *pb, uint32_t row,
+		    uint64_t mask);
+
+/** pageblock_let_go() - a cursor does not prefer it any more (R8) */
+void pageblock_let_go(struct mhp *m, const struct pageblock *pb,
+		      uint64_t owner);
+
+/** pageblock_hint_small() - open pageblocks of hint word @i */
+uint64_t pageblock_hint_small(const struct mhp *m, const struct mhp_block *blk,
+			      uint32_t i);
+/** pageblock_hint_full() - full pageblocks of hint word @i */
+uint64_t pageblock_hint_full(const struct mhp *m, const struct mhp_block *blk,
+			     uint32_t i);
+/** pageblock_hint_nowhole() - whether hint word @i has no free pageblock */
+bool pageblock_hint_nowhole(const struct mhp *m, const struct mhp_block *blk,
+			    uint32_t i);
+/** pageblock_set_nowhole() - set that hint; the caller looks again */
+void pageblock_set_nowhole(struct mhp *m, struct mhp_block *blk, uint32_t i);
+/** pageblock_set_small() - set the hint of an opened pageblock, and verify */
+void pageblock_set_small(struct mhp *m, const struct pageblock *pb);
+/** pageblock_clear_nowhole() - a pageblock became free */
+void pageblock_clear_nowhole(struct mhp *m, const struct pageblock *pb);
+/** pageblock_mark_full() - set the hint, then verify it (R6) */
+void pageblock_mark_full(struct mhp *m, const struct pageblock *pb);
+
+#endif

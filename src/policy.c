@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Zones by policy. The rules are Linux's: contig-zones looks which zones' spans
+ * the block falls into; auto-movable compares the node's and the machine's
+ * MOVABLE pages with the kernel memory there was at boot.
+ */
+#include "policy.h"
+
+#include "block.h"
+#include "section.h"
+
+void policy_init(struct mhp_policy *policy)
+{
+	*policy = (struct mhp_policy){
+		.auto_online = MHP_ONLINE_OFFLINE,
+		.online_policy = MHP_POLICY_CONTIG_ZONES,
+		.auto_movable_ratio = MHP_AUTO_MOVABLE_RATIO_DEFAULT,
+		.auto_movable_numa_aware = true,
+	};
+}
+
+static bool policy_in_span(struct mhp *m, const struct mhp_block *blk,
+			   enum mhp_zone_type type)
+{
+	unsigned int node = block_node(block_status(blk));
+	struct mhp_range span = zone_of(m, node, type)->span;
+
+	return span.nr_pages && blk->start_pfn < mhp_range_end_pfn(span) &&
+	       blk->start_pfn + m->layout.block_pages > span.start_pfn;
+}
+
+/* The first kernel zone below NORMAL whose span the block falls into, else
+ * NORMAL. */
+static enum mhp_zone_type policy_kernel_zone(struct mhp *m,
+					     const struct mhp_block *blk)
+{
+	if (policy_in_span(m, blk, MHP_ZONE_DMA))
+		return MHP_ZONE_DMA;
+	if (policy_in_span(m, blk, MHP_ZONE_DMA32))
+		return MHP_ZONE_DMA32;
+	return MHP_ZONE_NORMAL;
+}
+
+static enum mhp_zone_type policy_contig(struct mhp *m,
+					const struct mhp_block *blk)
+{
+	enum mhp_zone_type kernel = policy_kernel_zone(m, blk);
+	bool in_kernel = policy_in_span(m, blk, kernel);
+	bool in_movable = policy_in_span(m, blk, MHP_ZONE_MOVABLE);
+
+	if (in_kernel != in_movable)
+		return in_kernel ? kernel : MHP_ZONE_MOVABLE;
+	return m->policy.movable_node ? MHP_ZONE_MOVABLE : kernel;
+}
+
+/* Whether one more block fits the ratio on the nodes of a mask. */
+static bool policy_ratio_allows(struct mhp *m, uint64_t node_mask)
+{
+	uint64_t movable = m->layout.block_pages, kernel = 0;
+	unsigned int node, zone;
+
+	for (node = 0; node < m->geometry.nr_nodes; node++) {
+		if (!(node_mask >> node & 1))
+			continue;
+		movable += zone_of(m, node, MHP_ZONE_MOVABLE)->nr_present;
+		for (zone = MHP_ZONE_DMA; zone <= MHP_ZONE_NORMAL; zone++)
+			kernel += zone_of(m, node, (enum mhp_zone_type)zone)
+					  ->nr_boot_present;
+	}
+	return movable <= kernel * m->policy.auto_movable_ratio / 100;
+}
+
+static enum mhp_zone_type policy_auto_movable(struct mhp *m,
+					      const struct mhp_block *blk)
+{
+	unsigned int node = block_node(block_status(blk));
+
+	if (m->policy.auto_movable_ratio == 0 ||
+	    !policy_ratio_allows(m, UINT64_MAX) ||
+	    (m->policy.auto_movable_numa_aware &&
+	     !policy_ratio_allows(m, UINT64_C(1) << node)))
+		return policy_kernel_zone(m, blk);
+	return MHP_ZONE_MOVABLE;
+}
+
+enum mhp_zone_type policy_zone(struct mhp *m, const struct mhp_block *blk,
+			       enum mhp_online_type type)
+{
+	if (type == MHP_ONLINE_KERNEL)
+		return policy_kernel_zone(m, blk);
+	if (type == MHP_ONLINE_MOVABLE)
+		return MHP_ZONE_MOVABLE;
+	if (m->policy.online_policy == MHP_POLICY_AUTO_MOVABLE)
+		return policy_auto_movable(m, blk);
+	return policy_contig(m, blk);
+}
+
+int mhp_policy_get(struct mhp *m, struct mhp_policy *policy)
+{
+	int err = mhp_lock(m);
+
+	if (err)
+		return err;
+	*policy = m->policy;
+	mhp_unlock(m);
+	return 0;
+}
+
+int mhp_policy_set(struct mhp *m, const struct mhp_policy *policy)
+{
+	int err;
+
+	if ((unsigned int)policy->auto_online > MHP_ONLINE_MOVABLE ||
+	    (unsigned int)policy->online_policy > MHP_POLICY_AUTO_MOVABLE)
+		return MHP_ERR_INVAL;
+	err = mhp_lock(m);
+	if (err)
+		return err;
+	m->policy = *policy;
+	mhp_unlock(m);
+	return 0;
+}
+
+static int policy_zones_locked(struct mhp *m, uint64_t block_id,
+			       enum mhp_zone_type zones[2])
+{
+	struct mhp_block *blk = block_find(m, block_id);
+	enum mhp_zone_type kernel;
+	uint64_t status;
+
+	zones[0] = zones[1] = MHP_ZONE_NONE;
+	if (!blk)
+		return MHP_ERR_NOENT;
+	status = block_status(blk);
+	if (block_serves(status)) {
+		zones[0] = block_zone(status);
+		return zones[0] != MHP_ZONE_NONE;
+	}
+	kernel = policy_kernel_zone(m, blk);
+	zones[0] = policy_zone(m, blk, MHP_ONLINE_DEFAULT);
+	zones[1] = zones[0] == MHP_ZONE_MOVABLE ? kernel : MHP_ZONE_MOVABLE;
+	return 2;
+}
+
+int mhp_policy_zones(struct mhp *m, uint64_t block_id,
+		     enum mhp_zone_type zones[2])
+{
+	int nr = mhp_lock(m);
+
+	if (nr)
+		return nr;
+	nr = policy_zones_locked(m, block_id, zones);
+	mhp_unlock(m);
+	return nr;
+}
+
+int mhp_auto_online(struct mhp *m, struct mhp_range range)
+{
+	struct mhp_policy policy;
+	uint64_t id;
+	int err = mhp_policy_get(m, &policy);
+
+	if (err || policy.auto_online == MHP_ONLINE_OFFLINE)
+		return err;
+	id = mhp_block_id(&m->geometry, range.start_pfn);
+	while (!mhp_block_next(m, &id) &&
+	       mhp_block_range(&m->geometry, id).start_pfn <
+		       mhp_range_end_pfn(range)) {
+		err = mhp_block_online(m, id, policy.auto_online, NULL);
+		if (err)
+			return err;
+		id++;
+	}
+	return 0;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* The index of sections; see section.h. */
+#include "section.h"
+
+#include "libc.h"
+
+static uint64_t section_leaf_pages(const struct mhp *m)
+{
+	return UINT64_C(1) << (m->section_order + m->leaf_order);
+}
+
+/* First pfn of the leaf behind the one that holds @pfn. */
+static mhp_pfn_t section_leaf_end(const struct mhp *m, mhp_pfn_t pfn)
+{
+	return (pfn & ~(section_leaf_pages(m) - 1)) + section_leaf_pages(m);
+}
+
+static uint64_t section_root(const struct mhp *m, mhp_pfn_t pfn)
+{
+	return pfn >> (m->section_order + m->leaf_order);
+}
+
+static bool section_leaf_empty(const struct mhp *m, void *const *leaf)
+{
+	uint64_t i;
+
+	for (i = 0; i < UINT64_C(1) << m->leaf_order; i++)
+		if (leaf[i])
+			return false;
+	return true;
+}
+
+static void section_free_leaf(struct mhp *m, void *leaf)
+{
+	m->ops->meta_free(m->ops_ctx, leaf, section_leaf_bytes(m));
+	m->nr_leaves--;
+}
+
+void section_release(struct mhp *m, struct mhp_range range)
+{
+	mhp_pfn_t pfn = range.start_pfn;
+
+	for (; pfn < mhp_range_end_pfn(range); pfn = section_leaf_end(m, pfn)) {
+		void **leaf = (void **)m->root[section_root(m, pfn)];
+
+		if (!leaf || !section_leaf_empty(m, leaf))
+			continue;
+		mhp_port_store_ptr(&m->root[section_root(m, pfn)], NULL);
+		m->ops->synchronize(m->ops_ctx);
+		section_free_leaf(m, leaf);
+	}
+}
+
+int section_reserve(struct mhp *m, struct mhp_range range)
+{
+	mhp_pfn_t pfn = range.start_pfn;
+
+	for (; pfn < mhp_range_end_pfn(range); pfn = section_leaf_end(m, pfn)) {
+		void *leaf;
+
+		if (m->root[section_root(m, pfn)])
+			continue;
+		leaf = m->ops->meta_alloc(m->ops_ctx, section_leaf_bytes(m),
+					  MHP_NODE_ANY);
+		if (!leaf)
+			goto release;
+		memset(leaf, 0, section_leaf_bytes(m));
+		m->nr_leaves++;
+		mhp_port_store_ptr(&m->root[section_root(m, pfn)], leaf);
+	}
+	return 0;
+release:
+	section_release(m,
+			mhp_range_make(range.start_pfn, pfn - range.start_pfn));
+	return MHP_ERR_NOMEM;
+}
+
+static void section_set(struct mhp *m, struct mhp_block *blk, void *entry)
+{
+	uint64_t nr = mhp_block_sections(&m->geometry);
+	uint64_t section = blk->start_pfn >> m->section_order;
+	uint64_t mask = (UINT64_C(1) << m->leaf_order) - 1;
+
+	for (; nr; nr--, section++) {
+		void **leaf = (void **)m->root[section >> m->leaf_order];
+
+		MHP_ASSERT(leaf && !leaf[section & mask] == !!entry);
+		mhp_port_store_ptr(&leaf[section & mask], entry);
+	}
+}
+
+void section_publish(struct mhp *m, struct mhp_block *blk)
+{
+	section_set(m, blk, blk);
+}
+
+void section_unpublish(struct mhp *m, struct mhp_block *blk)
+{
+	section_set(m, blk, NULL);
+}
+
+struct mhp_block *section_next_block(struct mhp *m, mhp_pfn_t pfn)
+{
+	uint64_t step = mhp_section_pages(&m->geometry);
+
+	pfn &= ~(step - 1);
+	while (section_root(m, pfn) < m->nr_root) {
+		struct mhp_block *blk;
+
+		if (!mhp_port_load_ptr(&m->root[section_root(m, pfn)])) {
+			pfn = section_leaf_end(m, pfn);
+			continue;
+		}
+		blk = section_block(m, pfn);
+		if (blk)
+			return blk;
+		pfn += step;
+	}
+	return NULL;
+}
+
+struct mhp_block *section_prev_block(struct mhp *m, mhp_pfn_t pfn)
+{
+	uint64_t step = mhp_section_pages(&m->geometry);
+	uint64_t section = pfn / step + 1;
+
+	while (section) {
+		mhp_pfn_t at = (section - 1) * step;
+		struct mhp_block *blk;
+
+		if (section_root(m, at) >= m->nr_root ||
+		    !mhp_port_load_ptr(&m->root[section_root(m, at)])) {
+			section = section_root(m, at) << m->leaf_order;
+			continue;
+		}
+		blk = section_block(m, at);
+		if (blk)
+			return blk;
+		section--;
+	}
+	return NULL;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* Mapping memmaps; see vmemmap.h. */
+#include "vmemmap.h"
+
+#include "frame.h"
+#include "section.h"
+
+/* Offset of a block's memmap in the window. */
+static uint64_t vmemmap_offset(const struct mhp *m, const struct mhp_block *blk)
+{
+	return blk->start_pfn * m->geometry.descriptor_bytes;
+}
+
+static uint64_t vmemmap_bytes(const struct mhp *m)
+{
+	return mhp_bytes_from_pages(&m->geometry, m->layout.memmap_pages);
+}
+
+int vmemmap_map(struct mhp *m, struct mhp_block *blk, mhp_pfn_t backing_pfn)
+{
+	uint64_t offset = vmemmap_offset(m, blk);
+	int err;
+
+	err = m->ops->map_memmap(m->ops_ctx, offset, vmemmap_bytes(m),
+				 backing_pfn);
+	if (err)
+		return err;
+	blk->memmap = m->window + offset;
+	return 0;
+}
+
+void vmemmap_unmap(struct mhp *m, struct mhp_block *blk)
+{
+	m->ops->unmap_memmap(m->ops_ctx, vmemmap_offset(m, blk),
+			     vmemmap_bytes(m));
+}
+
+/* The next smaller order that is worth a try: a whole PMD or the whole memmap
+ * first, then single pages. */
+static unsigned int vmemmap_first_order(const struct mhp *m)
+{
+	unsigned int most = mhp_pageblock_order(&m->geometry);
+	unsigned int pmd = m->geometry.pmd_shift - m->geometry.page_shift;
+	unsigned int order = 0;
+
+	while (UINT64_C(2) << order <= m->layout.memmap_pages)
+		order++;
+	if (order > pmd)
+		order = pmd;
+	return order > most ? most : order;
+}
+
+/* Without a window the memmap is one allocation, rounded up. */
+static unsigned int vmemmap_contiguous_order(const struct mhp *m)
+{
+	unsigned int order = 0;
+
+	while (UINT64_C(1) << order < m->layout.memmap_pages)
+		order++;
+	return order;
+}
+
+static int vmemmap_alloc(struct mhp *m, unsigned int order, unsigned int node,
+			 uint32_t flags, mhp_pfn_t *pfn)
+{
+	struct mhp_request request = {
+		.order = (uint8_t)order,
+		.mobility = MHP_UNMOVABLE,
+		.flags = flags,
+		.node_plus_1 = (uint16_t)(node + 1),
+		.owner = OWNER_MEMMAP,
+	};
+
+	return frame_alloc(m, &request, pfn);
+}
+
+static void vmemmap_count(struct mhp *m, unsigned int order, bool remote)
+{
+	if (remote)
+		m->counters.nr_memmap_remote_pages += UINT64_C(1) << order;
+	else if (order && order == vmemmap_first_order(m))
+		m->counters.nr_memmap_pmd_chunks++;
+	else
+		m->counters.nr_memmap_base_pages += UINT64_C(1) << order;
+}
+
+/* One piece: as large as possible from the node, else a page of it, else a page
+ * of another node. @order receives what it became. */
+static int vmemmap_take(struct mhp *m, unsigned int node, unsigned int *order,
+			mhp_pfn_t *pfn)
+{
+	if (!vmemmap_alloc(m, *order, node, MHP_ALLOC_THIS_NODE, pfn)) {
+		vmemmap_count(m, *order, false);
+		return 0;
+	}
+	*order = 0;
+	if (!vmemmap_alloc(m, 0, node, MHP_ALLOC_THIS_NODE, pfn)) {
+		vmemmap_count(m, 0, false);
+		return 0;
+	}
+	if (vmemmap_alloc(m, 0, node, 0, pfn))
+		return MHP_ERR_NOMEM;
+	vmemmap_count(m, 0, true);
+	return 0;
+}
+
+static unsigned int vmemmap_order_of(struct mhp *m, mhp_pfn_t pfn)
+{
+	struct mhp_page_info info;
+
+	mhp_frame_query(m, pfn, &info);
+	MHP_ASSERT(info.use == MHP_PAGE_ALLOCATED &&
+		   info.owner == OWNER_MEMMAP);
+	return info.order;
+}
+
+static void vmemmap_link(struct mhp *m, mhp_pfn_t pfn, mhp_pfn_t next)
+{
+	uint64_t cookie = next == MHP_PFN_NONE ? MHP_COOKIE_MAX : next;
+
+	mhp_port_store(vmemmap_word(m, section_block(m, pfn), pfn),
+		       desc_make(OWNER_MEMMAP, cookie));
+}
+
+static mhp_pfn_t vmemmap_next(struct mhp *m, mhp_pfn_t pfn)
+{
+	uint64_t word = mhp_port_load(
+		vmemmap_word(m, section_block(m, pfn), pfn));
+
+	return desc_cookie(word) == MHP_COOKIE_MAX ? MHP_PFN_NONE
+						   : desc_cookie(word);
+}
+
+static void vmemmap_free_chain(struct mhp *m, struct mhp_block *blk)
+{
+	mhp_pfn_t pfn = blk->memmap_pfn;
+
+	while (pfn != MHP_PFN_NONE) {
+		mhp_pfn_t next = vmemmap_next(m, pfn);
+		unsigned int order = vmemmap_order_of(m, pfn);
+		int err = mhp_frame_free(m, pfn, order);
+
+		MHP_FATAL(!err);
+		m->existing_memmap_bytes -= mhp_bytes_from_pages(
+			&m->geometry, UINT64_C(1) << order);
+		pfn = next;
+	}
+	blk->memmap_pfn = MHP_PFN_NONE;
+}
+
+static void vmemmap_chain(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+			  unsigned int order)
+{
+	vmemmap_link(m, pfn, blk->memmap_pfn);
+	blk->memmap_pfn = pfn;
+	m->existing_memmap_bytes += mhp_bytes_from_pages(&m->geometry,
+							 UINT64_C(1) << order);
+}
+
+static int vmemmap_populate_contiguous(struct mhp *m, struct mhp_block *blk,
+				       unsigned int node)
+{
+	unsigned int order = vmemmap_contiguous_order(m);
+	struct mhp_block *backing;
+	mhp_pfn_t pfn;
+
+	if (order > mhp_pageblock_order(&m->geometry))
+		return MHP_ERR_NOMEM;
+	if (!vmemmap_alloc(m, order, node, MHP_ALLOC_THIS_NODE, &pfn))
+		vmemmap_count(m, order, false);
+	else if (!vmemmap_alloc(m, order, node, 0, &pfn))
+		vmemmap_count(m, order, true);
+	else
+		return MHP_ERR_NOMEM;
+	vmemmap_chain(m, blk, pfn, order);
+	backing = section_block(m, pfn);
+	blk->memmap = backing->linear +
+		      mhp_bytes_from_pages(&m->geometry,
+					   pfn - backing->start_pfn);
+	return 0;
+}
+
+/* Take and map one piece of the window behind the @done pages mapped so far. */
+static int vmemmap_populate_piece(struct mhp *m, struct mhp_block *blk,
+				  unsigned int node, uint64_t *done,
+				  struct mhp_report *report)
+{
+	const struct mhp_geometry *g = &m->geometry;
+	unsigned int order = vmemmap_first_order(m);
+	mhp_pfn_t pfn;
+	int err;
+
+	while (*done + (UINT64_C(1) << order) > m->layout.memmap_pages)
+		order--;
+	err = vmemmap_take(m, node, &order, &pfn);
+	if (err)
+		return report_set(report, err, MHP_STAGE_ADD,
+				  MHP_WHY_NO_MEMMAP_MEMORY, blk->start_pfn);
+	err = m->ops->map_memmap(
+		m->ops_ctx,
+		vmemmap_offset(m, blk) + mhp_bytes_from_pages(g, *done),
+		mhp_bytes_from_pages(g, UINT64_C(1) << order), pfn);
+	if (err) {
+		MHP_FATAL(!mhp_frame_free(m, pfn, order));
+		return report_set(report, err, MHP_STAGE_ADD,
+				  MHP_WHY_MAP_FAILED, pfn);
+	}
+	vmemmap_chain(m, blk, pfn, order);
+	*done += UINT64_C(1) << order;
+	return 0;
+}
+
+int vmemmap_populate_existing(struct mhp *m, struct mhp_block *blk,
+			      unsigned int node, struct mhp_report *report)
+{
+	uint64_t done = 0;
+	int err = 0;
+
+	blk->memmap_pfn = MHP_PFN_NONE;
+	if (!vmemmap_maps(m)) {
+		err = vmemmap_populate_contiguous(m, blk, node);
+		return err ? report_set(report, err, MHP_STAGE_ADD,
+					MHP_WHY_NO_MEMMAP_MEMORY,
+					blk->start_pfn)
+			   : 0;
+	}
+	while (!err && done < m->layout.memmap_pages)
+		err = vmemmap_populate_piece(m, blk, node, &done, report);
+	if (!err) {
+		blk->memmap = m->window + vmemmap_offset(m, blk);
+		return 0;
+	}
+	if (done)
+		m->ops->unmap_memmap(m->ops_ctx, vmemmap_offset(m, blk),
+				     mhp_bytes_from_pages(&m->geometry, done));
+	vmemmap_free_chain(m, blk);
+	return err;
+}
+
+void vmemmap_depopulate_existing(struct mhp *m, struct mhp_block *blk)
+{
+	if (vmemmap_maps(m))
+		vmemmap_unmap(m, blk);
+	vmemmap_free_chain(m, blk);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* Zones and their accounts; see zone.h. */
+#include "zone.h"
+
+#include "boot.h"
+#include "section.h"
+
+static void store_next(struct mhp_block **link, struct mhp_block *blk)
+{
+	mhp_port_store_ptr((void **)(void *)link, blk);
+}
+
+struct zone_share zone_share(struct mhp *m, struct mhp_block *blk,
+			     unsigned int node, enum mhp_zone_type zone)
+{
+	struct zone_share share = {{0, 0}, 0, 0};
+	uint64_t status = block_status(blk);
+
+	if (!block_serves(status) &&
+	    block_life(status) != MHP_BLOCK_GOING_ONLINE)
+		return share;
+	if (block_has(status, BLOCK_BOOT)) {
+		boot_share(
+			m,
+			mhp_range_make(blk->start_pfn, m->layout.block_pages),
+			node, zone, &share);
+		return share;
+	}
+	if (block_zone(status) != zone || block_node(status) != node)
+		return share;
+	share.extent = mhp_range_make(blk->start_pfn, m->layout.block_pages);
+	share.nr_present = m->layout.block_pages;
+	share.nr_managed = m->layout.block_pages - block_memmap_pages(status);
+	return share;
+}
+
+/* The smallest range that holds both; either may be empty. */
+static struct mhp_range range_hull(struct mhp_range a, struct mhp_range b)
+{
+	mhp_pfn_t start, end;
+
+	if (!a.nr_pages)
+		return b;
+	if (!b.nr_pages)
+		return a;
+	start = a.start_pfn < b.start_pfn ? a.start_pfn : b.start_pfn;
+	end = mhp_range_end_pfn(a) > mhp_range_end_pfn(b)
+		      ? mhp_range_end_pfn(a)
+		      : mhp_range_end_pfn(b);
+	return mhp_range_make(start, end - start);
+}
+
+static void zone_add(struct mhp *m, struct mhp_block *blk, unsigned int node,
+		     enum mhp_zone_type type)
+{
+	struct zone_share share = zone_share(m, blk, node, type);
+	struct zone *zone = zone_of(m, node, type);
+
+	zone->span = range_hull(zone->span, share.extent);
+	zone->nr_present += share.nr_present;
+	zone->nr_managed += share.nr_managed;
+}
+
+/* Extent of the first block from @pfn on that has pages in the zone. */
+static struct mhp_range zone_first(struct mhp *m, mhp_pfn_t pfn,
+				   mhp_pfn_t end_pfn, unsigned int node,
+				   enum mhp_zone_type type)
+{
+	while (pfn < end_pfn) {
+		struct mhp_block *blk = section_next_block(m, pfn);
+		struct zone_share share;
+
+		if (!blk || blk->start_pfn >= end_pfn)
+			break;
+		share = zone_share(m, blk, node, type);
+		if (share.nr_present)
+			return share.extent;
+		pfn = blk->start_pfn + m->layout.block_pages;
+	}
+	return mhp_range_make(0, 0);
+}
+
+/* Extent of the last block before @end_pfn that has pages in the zone. */
+static struct mhp_range zone_last(struct mhp *m, mhp_pfn_t start_pfn,
+				  mhp_pfn_t end_pfn, unsigned int node,
+				  enum mhp_zone_type type)
+{
+	while (end_pfn > start_pfn) {
+		struct mhp_block *blk = section_prev_block(m, end_pfn - 1);
+		struct zone_share share;
+
+		if (!blk)
+			break;
+		share = zone_share(m, blk, node, type);
+		if (share.nr_present)
+			return share.extent;
+		end_pfn = blk->start_pfn;
+	}
+	return mhp_range_make(0, 0);
+}
+
+/* The block does not count any more: draw the ends of the span in. */
+static void zone_shrink(struct mhp *m, struct mhp_range gone, unsigned int node,
+			enum mhp_zone_type type)
+{
+	struct zone *zone = zone_of(m, node, type);
+	mhp_pfn_t start = zone->span.start_pfn;
+	mhp_pfn_t end = mhp_range_end_pfn(zone->span);
+
+	if (!zone->nr_present) {
+		zone->span = mhp_range_make(0, 0);
+		return;
+	}
+	if (gone.start_pfn == start)
+		start = zone_first(m, mhp_range_end_pfn(gone), end, node, type)
+				.start_pfn;
+	if (mhp_range_end_pfn(gone) == end)
+		end = mhp_range_end_pfn(
+			zone_last(m, start, gone.start_pfn, node, type));
+	zone->span = mhp_range_make(start, end - start);
+}
+
+static void zone_add_all(struct mhp *m, struct mhp_block *blk)
+{
+	unsigned int node, type;
+
+	for (node = 0; node < m->geometry.nr_nodes; node++)
+		for (type = MHP_ZONE_DMA; type < MHP_NR_ZONES; type++)
+			zone_add(m, blk, node, (enum mhp_zone_type)type);
+}
+
+void zone_account(struct mhp *m, struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+
+	if (block_has(status, BLOCK_MANY))
+		zone_add_all(m, blk);
+	else
+		zone_add(m, blk, block_node(status), block_zone(status));
+}
+
+void zone_unaccount(struct mhp *m, struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+	unsigned int node = block_node(status);
+	enum mhp_zone_type type = block_zone(status);
+	struct zone *zone = zone_of(m, node, type);
+	struct zone_share share = zone_share(m, blk, node, type);
+
+	MHP_ASSERT(!block_has(status, BLOCK_MANY));
+	MHP_ASSERT(zone->nr_present >= share.nr_present);
+	zone->nr_present -= share.nr_present;
+	zone->nr_managed -= share.nr_managed;
+	zone_shrink(m, share.extent, node, type);
+}
+
+/* The online block of the same zone just before, if it is a neighbour. */
+static struct mhp_block *zone_neighbour(struct mhp *m, struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk), other;
+	struct mhp_block *near;
+
+	if (!blk->start_pfn)
+		return NULL;
+	near = section_prev_block(m, blk->start_pfn - 1);
+	if (!near)
+		return NULL;
+	other = block_status(near);
+	return block_serves(other) && !block_has(other, BLOCK_MANY) &&
+			       block_zone(other) == block_zone(status) &&
+			       block_node(other) == block_node(status)
+		       ? near
+		       : NULL;
+}
+
+void zone_link(struct mhp *m, struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+	struct zone *zone = zone_of(m, block_node(status), block_zone(status));
+	struct mhp_block *near = zone_neighbour(m, blk);
+	struct mhp_block **link = near ? &near->next : &zone->blocks;
+
+	blk->prev = near;
+	store_next(&blk->next, *link);
+	if (blk->next)
+		blk->next->prev = blk;
+	store_next(link, blk);
+}
+
+void zone_unlink(struct mhp *m, struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+	struct zone *zone = zone_of(m, block_node(status), block_zone(status));
+
+	store_next(blk->prev ? &blk->prev->next : &zone->blocks, blk->next);
+	if (blk->next)
+		blk->next->prev = blk->prev;
+}
+
+struct mhp_range zone_extent(struct mhp *m, unsigned int node,
+			     enum mhp_zone_type zone)
+{
+	mhp_pfn_t start, end;
+
+	start = zone_first(m, 0, m->max_pfn, node, zone).start_pfn;
+	end = mhp_range_end_pfn(zone_last(m, 0, m->max_pfn, node, zone));
+	return mhp_range_make(start, end - start);
+}
