@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copying and zeroing past the caches: memory that moves or leaves is not read
+ * again soon, and a cache full of it would slow down those who work.
+ *
+ * Both take whole cache lines, aligned, and end with a fence: what was written
+ * is visible before the caller publishes it.
+ */
+#include <string.h>
+
+#include "posix_internal.h"
+
+#ifdef __SSE2__
+
+#include <emmintrin.h>
+
+void mhp_posix_copy(void *to, const void *from, size_t size_bytes)
+{
+	const __m128i *source = from;
+	__m128i *target = to;
+	const __m128i *end = source + size_bytes / sizeof(*source);
+
+	for (; source < end; source += 4, target += 4) {
+		__m128i a = _mm_load_si128(source);
+		__m128i b = _mm_load_si128(source + 1);
+		__m128i c = _mm_load_si128(source + 2);
+		__m128i d = _mm_load_si128(source + 3);
+
+		_mm_stream_si128(target, a);
+		_mm_stream_si128(target + 1, b);
+		_mm_stream_si128(target + 2, c);
+		_mm_stream_si128(target + 3, d);
+	}
+	_mm_sfence();
+}
+
+void mhp_posix_zero(void *to, size_t size_bytes)
+{
+	const __m128i zero = _mm_setzero_si128();
+	__m128i *target = to;
+	__m128i *end = target + size_bytes / sizeof(*target);
+
+	for (; target < end; target += 4) {
+		_mm_stream_si128(target, zero);
+		_mm_stream_si128(target + 1, zero);
+		_mm_stream_si128(target + 2, zero);
+		_mm_stream_si128(target + 3, zero);
+	}
+	_mm_sfence();
+}
+
+#else
+
+void mhp_posix_copy(void *to, const void *from, size_t size_bytes)
+{
+	memcpy(to, from, size_bytes);
+}
+
+void mhp_posix_zero(void *to, size_t size_bytes)
+{
+	memset(to, 0, size_bytes);
+	/* The memory leaves: the compiler must not find the writes useless. */
+	__asm__ __volatile__("" : : "r"(to) : "memory");
+}
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of handles: 16 bytes each, lock-free.
+ *
+ *   word, while it is live
+ *   63                      28 27            12 11           3    2      1    0
+ *   [ pfn                     ][ pins          ][ generation
+ *   ][WAIT][MOVING][LIVE]
+ *
+ *   word, while it is not: bits 63-28 are the index + 1 of the next free entry
+ *
+ *   life
+ *   63                      32 31                                             0
+ *   [ generation              ][ order
+ *   ]
+ *
+ * A handle is (generation << 32 | index). The generation of an entry grows when
+ * it is freed; its low bits stand in the word too, so that a compare-and-swap
+ * rarely meets another life of the entry than the one it means.
+ *
+ * Rules, and why they are enough; "word" is always changed by compare-and-swap
+ * while it is live, and only by whoever took the entry while it is not:
+ * 1. life does not change while the word is live. It is written before the word
+ *    becomes live (release) and after it ceased to be (by the one who did
+ * that). 2. Pin: pins + 1 in a word that is live and not MOVING; then life is
+ *    read again. If it is another life's, the pin is undone. So who has a pin
+ *    has it on the life that the handle names.
+ * 3. A word with pins != 0 does not cease to be live and its pfn does not
+ *    change. By 2 and 3 the pointer that pinning gives is good until unpinning.
+ * 4. Free: pin (so the life is right, 2), then from exactly one pin and not
+ *    MOVING to not live, in one step. If somebody else has a pin, that step
+ *    fails and the pin is undone. Only then is the page freed.
+ * 5. Move: MOVING is set in a word that is live, not MOVING and has the page
+ *    that shall move. From then on nobody but the mover changes the pfn (4, 5)
+ *    and nobody frees (4), and pins only become fewer (2). When they are 0 the
+ *    mover has the page to itself: it copies, and in one step writes the new
+ *    pfn and clears MOVING. If they do not become 0 in time, it only clears
+ * MOVING. 6. A page and the entry that has it agree when somebody moves it: the
+ *    entry is live after its page was allocated and not live before it is
+ *    freed, so a page that is just being allocated or freed is found in no live
+ *    word: it does not move (MHP_ERR_AGAIN), and the next look finds it
+ * settled. 7. Who finds MOVING waits: spins, then sets WAIT and sleeps on the
+ *    low half of the word. The step that clears MOVING clears WAIT too and
+ *    wakes everybody if it was set. Nobody waits for a thread that has a pin
+ *    for longer than DRAIN_NS: pinning twice in one thread cannot deadlock.
+ *
+ * Pins need no read-side section: the table stays as long as the instance, and
+ * memory with a pinned page cannot leave.
+ *
+ * Free entries are in stacks, one for a few threads each; the head has a tag
+ * that changes with every pop, so that a pop does not mistake an entry that
+ * went and came back.
+ */
+#ifndef MHP_POSIX_HANDLE_TABLE_H
+#define MHP_POSIX_HANDLE_TABLE_H
+
+#include "mhp/port.h"
+#include "mhp/types.h"
+
+#define HANDLE_LIVE (UINT64_C(1) << 0)
+#define HANDLE_MOVING (UINT64_C(1) << 1)
+#define HANDLE_WAIT (UINT64_C(1) << 2)
+#define HANDLE_GEN_SHIFT 3
+#define HANDLE_GEN_MASK (UINT64_C(0x1ff) << HANDLE_GEN_SHIFT)
+#define HANDLE_PIN_SHIFT 12
+#define HANDLE_PIN (UINT64_C(1) << HANDLE_PIN_SHIFT)
+#define HANDLE_PIN_MASK (UINT64_C(0xffff) << HANDLE_PIN_SHIFT)
+#define HANDLE_PFN_SHIFT 28
+#define HANDLE_PFN_BITS (64 - HANDLE_PFN_SHIFT)
+
+#define HANDLE_FREE_STACKS 8
+
+struct mhp_posix;
+
+struct mhp_handle_entry {
+	mhp_word_t word;
+	mhp_word_t life;
+};
+
+struct mhp_handle_stack {
+	mhp_word_t head; /* tag << 32 | index + 1 of the first; 0: empty */
+} __attribute__((aligned(64)));
+
+struct mhp_handle_table {
+	struct mhp_handle_entry *entries;
+	uint64_t max_entries;
+	uint64_t size_bytes; /* of the reservation */
+	struct mhp_handle_stack stacks[HANDLE_FREE_STACKS];
+	mhp_word_t nr_entries; /* ever used; grows */
+	/* since open */
+	mhp_word_t nr_moves __attribute__((aligned(64)));
+	mhp_word_t nr_moves_pinned;
+	mhp_word_t bytes_moved;
+	mhp_word_t move_ns;
+	mhp_word_t nr_holds;
+	mhp_word_t longest_hold_ns;
+};
+
+static inline uint32_t handle_pins(uint64_t word)
+{
+	return (uint32_t)((word & HANDLE_PIN_MASK) >> HANDLE_PIN_SHIFT);
+}
+
+static inline mhp_pfn_t handle_pfn(uint64_t word)
+{
+	return word >> HANDLE_PFN_SHIFT;
+}
+
+/** handle_gen_bits() - of a generation, where the word has them */
+static inline uint64_t handle_gen_bits(uint32_t generation)
+{
+	return (uint64_t)generation << HANDLE_GEN_SHIFT & HANDLE_GEN_MASK;
+}
+
+static inline uint32_t handle_life_generation(uint64_t life)
+{
+	return (uint32_t)(life >> 32);
+}
+
+static inline unsigned int handle_life_order(uint64_t life)
+{
+	return (unsigned int)(life & 0xff);
+}
+
+/** mhp_handle_hold() - wait until the word is not MOVING; the word then */
+uint64_t mhp_handle_hold(struct mhp_posix *p, struct mhp_handle_entry *entry);
+
+/** mhp_handle_owner - the callbacks of the owner of all handles, move.c */
+extern const struct mhp_owner_ops mhp_handle_owner;
+
+#endif
