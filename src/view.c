@@ -41,7 +41,7 @@ static const char *const view_online_words[] = {
 #define VIEW_NR_WORDS (sizeof(view_online_words) / sizeof(char *))
 
 static const char view_online_choice[] =
-	"offline, online, online_kernel or online_movable";
+	"expected offline, online, online_kernel or online_movable";
 
 static int view_refuse(const struct view_at *at, int err, enum mhp_why why,
 		       const char *detail)
@@ -97,7 +97,8 @@ static int view_parse_bool(const struct view_at *at, const char *value,
 	*yes = view_is_one_of(letter, is_o ? "nN" : "1yYtT");
 	if (*yes || view_is_one_of(letter, is_o ? "fF" : "0nNfF"))
 		return 0;
-	return view_refuse(at, MHP_ERR_INVAL, MHP_WHY_BAD_TYPE, "0 or 1");
+	return view_refuse(at, MHP_ERR_INVAL, MHP_WHY_BAD_TYPE,
+			   "expected 0 or 1");
 }
 
 /* block_size_bytes: hex without 0x */
