@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a run of a scenario is shown: as one JSON object a line for programs, or
+ * as text for people. Both print the same facts.
+ */
+#ifndef MHP_TOOLS_OUTPUT_H
+#define MHP_TOOLS_OUTPUT_H
+
+#include "outcome.h"
+#include "scenario.h"
+#include "snapshot.h"
+
+struct output {
+	/** @begin: the command is about to run. Optional. */
+	void (*begin)(const struct scenario_line *line);
+	/** @end: this came of it; @snap is that of a snapshot, else NULL */
+	void (*end)(const struct scenario_line *line, const struct outcome *o,
+		    const struct snapshot *snap);
+};
+
+extern const struct output output_json;
+extern const struct output output_text;
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mhp run: a scenario, line by line, on a machine.
+ *
+ * A command that fails is a result like any other, and the run goes on (unless
+ * it is strict). What stops it is a line that is wrong, or a machine that does
+ * not start.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "machine.h"
+#include "output.h"
+#include "scenario.h"
+
+struct run {
+	const struct machine_port *port;
+	const struct output *output;
+	bool strict;
+	struct scenario *scenario;
+	struct machine *machine;
+};
+
+static const struct machine_port *const run_ports[] = {
+	&machine_port_model,
+	&machine_port_posix,
+};
+
+static const char *const run_help =
+	"usage: mhp run [OPTION...] FILE|-\n\n"
+	"Runs a scenario, one command a line; - reads standard input.\n\n"
+	"  --json             print one JSON object a line for each command\n"
+	"  --strict           stop at the first command that fails, status 1\n"
+	"  --profile PROFILE  native: the best there is (the only one so far)\n"
+	"  --port PORT        model: a machine of numbers (default);\n"
+	"                     posix: real memory of this process\n"
+	"  --help             this text\n";
+
+/* What a line of machine asks for, or -1 if this version cannot do it. */
+static int run_placement(const struct run *r, uint64_t memmap,
+			 enum mhp_placement *placement)
+{
+	switch ((enum scenario_memmap)memmap) {
+	case SCENARIO_MEMMAP_OFF:
+		*placement = MHP_PLACEMENT_EXISTING;
+		return 0;
+	case SCENARIO_MEMMAP_ON:
+		*placement = MHP_PLACEMENT_BLOCK;
+		return 0;
+	case SCENARIO_MEMMAP_AUTO:
+		*placement = MHP_PLACEMENT_AUTO;
+		return 0;
+	case SCENARIO_MEMMAP_FORCE:
+		return scenario_wrong(r->scenario,
+				      "memmap_on_memory=force is of the linux "
+				      "profiles; expected off, on or auto");
+	case SCENARIO_MEMMAP_RANGE:
+	default:
+		return scenario_wrong(r->scenario,
+				      "this version cannot do memmap_on_memory"
+				      "=range; expected off, on or auto");
+	}
+}
+
+static int run_machine(struct run *r, const struct scenario_line *line,
+		       struct outcome *o)
+{
+	const uint64_t *opt = line->options;
+	struct machine_config config = {
+		.port = r->port,
+		.geometry = machine_geometry_names[opt[OPTION_GEOMETRY]],
+		.boot_bytes = opt[OPTION_BOOT],
+		.span_bytes = opt[OPTION_SPAN],
+		.nr_nodes = (uint16_t)opt[OPTION_NODES],
+		.descriptor_bytes = (uint16_t)opt[OPTION_DESCRIPTOR],
+		.policy =
+			{
+				.auto_online = (enum mhp_online_type)
+					opt[OPTION_AUTO_ONLINE],
+				.online_policy = (enum mhp_online_policy)
+					opt[OPTION_ONLINE_POLICY],
+				.auto_movable_ratio =
+					(uint32_t)opt[OPTION_RATIO],
+				.auto_movable_numa_aware = true,
+				.movable_node = opt[OPTION_MOVABLE_NODE] != 0,
+			},
+	};
+
+	if (r->machine)
+		return scenario_wrong(r->scenario,
+				      "a second machine; expected one, in the "
+				      "first line");
+	if (config.descriptor_bytes % 8)
+		return scenario_wrong(r->scenario,
+				      "descriptor cannot be %u; expected a "
+				      "multiple of 8 from 8 to 96",
+				      config.descriptor_bytes);
+	if (run_placement(r, opt[OPTION_MEMMAP], &config.placement))
+		return -1;
+	r->machine = machine_start(&config, o);
+	return 0;
+}
+
+/* Do what a line says on the machine that is there. */
+static void run_command(struct machine *m, const struct scenario_line *line,
+			struct snapshot *snap, struct outcome *o)
+{
+	const char *word = line->words[0];
+	const uint64_t *opt = line->options;
+	uint64_t node = opt[OPTION_NODE];
+
+	switch (line->verb) {
+	case SCENARIO_PLUG:
+		machine_plug(m, word, opt[OPTION_SIZE],
+			     node == SCENARIO_NONE ? 0 : node, opt[OPTION_ADDR],
+			     o);
+		return;
+	case SCENARIO_UNPLUG:
+		machine_unplug(m, word, o);
+		return;
+	case SCENARIO_WRITE:
+		machine_write(m, word, line->words[1], o);
+		return;
+	case SCENARIO_CAT:
+		machine_cat(m, word, o);
+		return;
+	case SCENARIO_FILL:
+		machine_fill(m, word, opt[OPTION_SIZE], node, o);
+		return;
+	case SCENARIO_PIN:
+		machine_pin(m, word, o);
+		return;
+	case SCENARIO_UNPIN:
+		machine_unpin(m, word, o);
+		return;
+	case SCENARIO_VERIFY:
+		machine_verify(m, word, o);
+		return;
+	case SCENARIO_DROP:
+		machine_drop(m, word, o);
+		return;
+	case SCENARIO_CHECK:
+		machine_check(m, o);
+		return;
+	case SCENARIO_SNAPSHOT:
+		snapshot_take(m, snap, o);
+		return;
+	case SCENARIO_MACHINE:
+	case SCENARIO_NR_VERBS:
+	default:
+		return;
+	}
+}
+
+/* Run one line: an exit status; EXIT_DONE is to go on. */
+static int run_line(struct run *r, const struct scenario_line *line)
+{
+	struct outcome o = {.rc = 0};
+	struct snapshot snap = {0};
+	bool has_snap;
+
+	if (line->verb != SCENARIO_MACHINE && !r->machine) {
+		scenario_wrong(
+			r->scenario,
+			"%s without a machine; expected machine boot=... "
+			"in the first line",
+			line->text);
+		return EXIT_WRONG;
+	}
+	if (r->output->begin)
+		r->output->begin(line);
+	if (line->verb != SCENARIO_MACHINE)
+		run_command(r->machine, line, &snap, &o);
+	else if (run_machine(r, line, &o))
+		return EXIT_WRONG;
+	has_snap = line->verb == SCENARIO_SNAPSHOT && o.rc == 0;
+	r->output->end(line, &o, has_snap ? &snap : NULL);
+	snapshot_free(&snap);
+	return o.rc && (r->strict || !r->machine) ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int run_all(struct run *r)
+{
+	struct scenario_line line;
+	int status = EXIT_DONE, more = 1;
+
+	while (status == EXIT_DONE && more > 0) {
+		more = scenario_next(r->scenario, &line);
+		if (more < 0)
+			status = EXIT_WRONG;
+		else if (more > 0)
+			status = run_line(r, &line);
+	}
+	return status;
+}
+
+static int run_choose_port(struct run *r, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(run_ports) / sizeof(run_ports[0]); i++) {
+		if (strcmp(run_ports[i]->name, name) != 0)
+			continue;
+		r->port = run_ports[i];
+		return 0;
+	}
+	if (strcmp(name, "qemu") == 0)
+		return command_wrong("run",
+				     "this version has no port qemu; expected "
+				     "model or posix");
+	return command_wrong(
+		"run", "unknown port '%s'; expected model or posix", name);
+}
+
+static int run_choose_profile(const char *name)
+{
+	if (strcmp(name, "native") == 0)
+		return 0;
+	if (strcmp(name, "linux-6.12") == 0 || strcmp(name, "linux-6.1") == 0)
+		return command_wrong("run",
+				     "this version has no profile %s; expected "
+				     "native",
+				     name);
+	return command_wrong("run", "unknown profile '%s'; expected native",
+			     name);
+}
+
+/* Parse the options: an exit status; EXIT_DONE is to go on. */
+static int run_options(struct run *r, int argc, char **argv, bool *help)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"strict", no_argument, NULL, 's'},
+		{"profile", required_argument, NULL, 'P'},
+		{"port", required_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int status = EXIT_DONE, opt;
+
+	while (status == EXIT_DONE &&
+	       (opt = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if (opt == 'j')
+			r->output = &output_json;
+		else if (opt == 's')
+			r->strict = true;
+		else if (opt == 'P')
+			status = run_choose_profile(optarg);
+		else if (opt == 'p')
+			status = run_choose_port(r, optarg);
+		else if (opt == 'h')
+			*help = true;
+		else
+			status = command_wrong_option("run", opt, argv);
+	}
+	return status;
+}
+
+int command_run(int argc, char **argv)
+{
+	struct run r = {.port = &machine_port_model, .output = &output_text};
+	bool help = false;
+	int status = run_options(&r, argc, argv, &help);
+
+	if (status != EXIT_DONE)
+		return status;
+	if (help) {
+		fputs(run_help, stdout);
+		return command_finish(EXIT_DONE);
+	}
+	if (optind == argc)
+		return command_wrong("run", "a FILE is missing, or - for "
+					    "standard input");
+	if (optind + 1 < argc)
+		return command_wrong("run",
+				     "'%s' is too much; expected one "
+				     "FILE",
+				     argv[optind + 1]);
+	r.scenario = scenario_open(argv[optind]);
+	if (!r.scenario)
+		return EXIT_WRONG;
+	status = run_all(&r);
+	machine_stop(r.machine);
+	scenario_close(r.scenario);
+	return command_finish(status);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* The slots of a machine; see slots.h. */
+#include "slots.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct slot *slots_find(struct slots *s, const char *id)
+{
+	unsigned int i;
+
+	for (i = 0; i < SLOTS_MAX; i++)
+		if (s->slots[i].id && strcmp(s->slots[i].id, id) == 0)
+			return &s->slots[i];
+	return NULL;
+}
+
+static uint64_t slot_end(const struct slot *slot)
+{
+	return slot->dimm.start.bytes + slot->dimm.size_bytes;
+}
+
+/* A DIMM in [start, start + size_bytes), or NULL; no sum here can wrap. */
+static const struct slot *slots_overlap(const struct slots *s, uint64_t start,
+					uint64_t size_bytes)
+{
+	unsigned int i;
+
+	for (i = 0; i < SLOTS_MAX; i++) {
+		const struct slot *slot = &s->slots[i];
+
+		if (slot->id && start < slot_end(slot) &&
+		    slot->dimm.start.bytes < start + size_bytes)
+			return slot;
+	}
+	return NULL;
+}
+
+static bool slots_fits(const struct slots *s, uint64_t start,
+		       uint64_t size_bytes)
+{
+	return start >= s->window_bytes && start <= s->end_bytes &&
+	       size_bytes <= s->end_bytes - start;
+}
+
+/* First fit: behind whatever is in the way. SLOTS_ADDR_ANY: no room. */
+static uint64_t slots_first_fit(const struct slots *s, uint64_t size_bytes)
+{
+	uint64_t start = s->window_bytes;
+
+	while (slots_fits(s, start, size_bytes)) {
+		const struct slot *other = slots_overlap(s, start, size_bytes);
+
+		if (!other)
+			return start;
+		start = (slot_end(other) + SLOTS_ALIGN_BYTES - 1) &
+			~(SLOTS_ALIGN_BYTES - 1);
+	}
+	return SLOTS_ADDR_ANY;
+}
+
+/* Whether a DIMM can be where it shall be. */
+static int slots_check(const struct slots *s, uint64_t start,
+		       uint64_t size_bytes, struct outcome *o)
+{
+	const struct slot *other;
+
+	if (start % SLOTS_ALIGN_BYTES)
+		return outcome_fail(
+			o, MHP_ERR_INVAL,
+			"addr=0x%" PRIx64 " is not a multiple of 2 MiB", start);
+	if (!slots_fits(s, start, size_bytes))
+		return outcome_fail(
+			o, MHP_ERR_NOSPC,
+			"0x%" PRIx64 " bytes at 0x%" PRIx64
+			" are not within the DIMM window, 0x%" PRIx64
+			" to 0x%" PRIx64,
+			size_bytes, start, s->window_bytes, s->end_bytes - 1);
+	other = slots_overlap(s, start, size_bytes);
+	if (other)
+		return outcome_fail(o, MHP_ERR_EXIST,
+				    "DIMM %s is there, from 0x%" PRIx64
+				    " to 0x%" PRIx64,
+				    other->id, other->dimm.start.bytes,
+				    slot_end(other) - 1);
+	return 0;
+}
+
+static int slots_place(const struct slots *s, uint64_t size_bytes,
+		       uint64_t *addr, struct outcome *o)
+{
+	if (*addr != SLOTS_ADDR_ANY)
+		return slots_check(s, *addr, size_bytes, o);
+	*addr = slots_first_fit(s, size_bytes);
+	if (*addr != SLOTS_ADDR_ANY)
+		return 0;
+	return outcome_fail(o, MHP_ERR_NOSPC,
+			    "no room for 0x%" PRIx64 " bytes in the DIMM "
+			    "window, 0x%" PRIx64 " to 0x%" PRIx64
+			    "; machine span= makes it larger",
+			    size_bytes, s->window_bytes, s->end_bytes - 1);
+}
+
+static struct slot *slots_free_one(struct slots *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < SLOTS_MAX; i++)
+		if (!s->slots[i].id)
+			return &s->slots[i];
+	return NULL;
+}
+
+struct slot *slots_take(struct slots *s, const char *id, uint64_t size_bytes,
+			uint64_t addr, struct outcome *o)
+{
+	struct slot *slot = slots_free_one(s);
+
+	if (!slot) {
+		outcome_fail(o, MHP_ERR_NOSPC, "all %d slots are in use",
+			     SLOTS_MAX);
+		return NULL;
+	}
+	if (slots_place(s, size_bytes, &addr, o))
+		return NULL;
+	*slot = (struct slot){.id = strdup(id)};
+	if (!slot->id) {
+		outcome_fail(o, MHP_ERR_NOMEM, "the host has no memory");
+		return NULL;
+	}
+	slot->dimm.start.bytes = addr;
+	slot->dimm.size_bytes = size_bytes;
+	return slot;
+}
+
+void slots_release(struct slot *slot)
+{
+	free(slot->id);
+	slot->id = NULL;
+}
