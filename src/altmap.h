@@ -13,7 +13,8 @@
  *
  *   the state of a block (every word 64 bits, groups on lines of their own)
  *   | small | full | nowhole | words | rows | tails |
- *     hints, one bit a pageblock    |      |       \ bit: continues a larger one
+ *     hints, one bit a pageblock    |      |       \ bit: continues a larger
+ *     one
  *                                   |       \ bit: page is not free
  *                                    \ one status word a pageblock
  *
@@ -28,8 +29,8 @@
 void altmap_layout(const struct mhp_geometry *g, struct layout *layout);
 
 /**
- * altmap_fits() - whether a block can hold its own memmap and state, with a page
- * to spare; natively whole pages are all it takes
+ * altmap_fits() - whether a block can hold its own memmap and state, with a
+ * page to spare; natively whole pages are all it takes
  */
 bool altmap_fits(const struct layout *layout);
 

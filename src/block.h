@@ -5,15 +5,16 @@
 
 #include "engine.h"
 
-/** block_new() - a record for the block at @start_pfn, its memory mapped. [mutex]
- * Return: 0 or a negative errno value, and then nothing is left. */
+/** block_new() - a record for the block at @start_pfn, its memory mapped.
+ * [mutex] Return: 0 or a negative errno value, and then nothing is left. */
 int block_new(struct mhp *m, mhp_pfn_t start_pfn, struct mhp_block **blk,
 	      struct mhp_report *report);
 
 /** block_delete() - undo it; no reader knows the block any more. [mutex] */
 void block_delete(struct mhp *m, struct mhp_block *blk);
 
-/** block_find() - the block of a number, or NULL; [mutex] or inside a section */
+/** block_find() - the block of a number, or NULL; [mutex] or inside a
+ * section */
 struct mhp_block *block_find(struct mhp *m, uint64_t block_id);
 
 /** block_set() - write the status of a block. [mutex] */

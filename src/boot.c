@@ -114,6 +114,8 @@ static struct mhp_range boot_zone_limits(const struct mhp *m,
 		return mhp_range_make(dma, dma32 - dma);
 	case MHP_ZONE_NORMAL:
 		return mhp_range_make(dma32, m->max_pfn - dma32);
+	case MHP_ZONE_NONE: /* any */
+		return mhp_range_make(0, m->max_pfn);
 	default:
 		return mhp_range_make(0, 0);
 	}

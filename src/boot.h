@@ -4,7 +4,8 @@
  *
  * Its memmap and allocator state are carved from the end of a boot range, in
  * pieces that do not cross a block. Boot blocks are online from init on and are
- * never removed; one with holes, or in several zones, never goes offline either.
+ * never removed; one with holes, or in several zones, never goes offline
+ * either.
  */
 #ifndef MHP_SRC_BOOT_H
 #define MHP_SRC_BOOT_H
@@ -29,7 +30,8 @@ bool boot_is_meta(const struct mhp *m, mhp_pfn_t pfn);
  * allocator's: holes, the embedder's, memmap and state */
 uint64_t boot_kept(const struct mhp *m, mhp_pfn_t pfn);
 
-/** boot_share() - what a range of boot memory has in a zone of a node */
+/** boot_share() - what a range of boot memory has in a zone of a node, by the
+ * limits; zone NONE: in all of them */
 void boot_share(const struct mhp *m, struct mhp_range range, unsigned int node,
 		enum mhp_zone_type zone, struct zone_share *share);
 

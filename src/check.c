@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The invariant checker: every rule of docs/SPEC.md that can be seen in the data,
- * by its number. It reads only, and of descriptors only those of live
+ * The invariant checker: every rule of docs/SPEC.md that can be seen in the
+ * data, by its number. It reads only, and of descriptors only those of live
  * allocations.
  *
  * Called at rest: allocations that are under way would look like broken rules.

@@ -12,11 +12,14 @@ struct subject {
 	uint64_t status; /* of the block */
 };
 
-/* INV-07, INV-12: isolated if and only if the block is going offline. */
+/* INV-07, INV-12: isolated if and only if the block is going offline, or waits
+ * for its turn in an eject. */
 static bool check_isolation(const struct subject *s)
 {
-	return !!(s->word & PB_ISOLATED) ==
-	       (block_life(s->status) == MHP_BLOCK_GOING_OFFLINE);
+	bool leaving = block_life(s->status) == MHP_BLOCK_GOING_OFFLINE ||
+		       block_former_zone(s->status) != MHP_ZONE_NONE;
+
+	return !!(s->word & PB_ISOLATED) == leaving;
 }
 
 /* INV-08: at rest a word is free, SMALL, HUGE or DEAD, and nothing else. */
@@ -34,8 +37,8 @@ static bool check_word(const struct subject *s)
 	return s->word & PB_USED;
 }
 
-/* INV-09: pages that are not the allocator's are never free; a pageblock without
- * any is not called mixed. */
+/* INV-09: pages that are not the allocator's are never free; a pageblock
+ * without any is not called mixed. */
 static bool check_kept(const struct subject *s)
 {
 	uint64_t any = 0;

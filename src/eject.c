@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Offline and remove, all or nothing: the blocks of a range go offline one by
- * one, each remembers its zone, and if one cannot, those that did go back to
+ * Offline and remove, all or nothing. First every online block of the range is
+ * isolated and looked at, so that nothing moves if one cannot be emptied, and
+ * so that what moves out of one block does not move into the next. Then they go
+ * offline one by one. Each remembers its zone; if one fails, all go back to
  * where they were.
  *
  * A notifier that vetoes the way back leaves that block offline; it is logged.
  */
 #include "block.h"
+#include "isolate.h"
 #include "offline.h"
 #include "online.h"
 #include "section.h"
@@ -63,40 +66,67 @@ static int eject_check(struct mhp *m, struct mhp_range range,
 	return 0;
 }
 
-/* Remember the zone of each online block, or forget all. [mutex] */
-static void eject_mark(struct mhp *m, struct mhp_range range, bool remember)
+/* Let go of a block: un-isolated if it is online still, back online in the zone
+ * that it had if not. [mutex] */
+static void eject_undo_block(struct mhp *m, struct mhp_block *blk)
 {
-	struct mhp_block *blk;
+	uint64_t status = block_status(blk);
+	enum mhp_zone_type zone = block_former_zone(status);
 
-	for (blk = eject_next(m, range, range.start_pfn); blk;
-	     blk = eject_next(m, range, eject_end(m, blk))) {
-		uint64_t status = block_status(blk);
-		bool online = block_life(status) == MHP_BLOCK_ONLINE;
-
-		block_set_former_zone(blk, remember && online
-						   ? block_zone(status)
-						   : MHP_ZONE_NONE);
-	}
+	block_set_former_zone(blk, MHP_ZONE_NONE);
+	if (zone == MHP_ZONE_NONE)
+		return;
+	if (block_life(status) == MHP_BLOCK_ONLINE)
+		isolate_undo(m, blk);
+	else if (block_life(status) == MHP_BLOCK_OFFLINE &&
+		 online_locked(m, blk, zone, NULL) && m->ops->log)
+		m->ops->log(m->ops_ctx, 0, "a block could not go back online");
 }
 
-/* Put back online what was, in the zone it had. [mutex] */
 static void eject_undo(struct mhp *m, struct mhp_range range)
 {
 	struct mhp_block *blk;
 
 	for (blk = eject_next(m, range, range.start_pfn); blk;
+	     blk = eject_next(m, range, eject_end(m, blk)))
+		eject_undo_block(m, blk);
+}
+
+/* Isolate every online block and remember its zone. [mutex] */
+static int eject_isolate(struct mhp *m, struct mhp_range range,
+			 struct mhp_report *report)
+{
+	struct mhp_block *blk;
+
+	for (blk = eject_next(m, range, range.start_pfn); blk;
 	     blk = eject_next(m, range, eject_end(m, blk))) {
 		uint64_t status = block_status(blk);
-		enum mhp_zone_type zone = block_former_zone(status);
+		mhp_pfn_t pfn = MHP_PFN_NONE;
 
-		if (zone == MHP_ZONE_NONE ||
-		    block_life(status) != MHP_BLOCK_OFFLINE)
+		if (block_life(status) != MHP_BLOCK_ONLINE)
 			continue;
-		if (online_locked(m, blk, zone, NULL) && m->ops->log)
-			m->ops->log(m->ops_ctx, 0,
-				    "a block could not go back online");
+		if (isolate_block(m, blk, &pfn))
+			return report_set(report, MHP_ERR_BUSY,
+					  MHP_STAGE_OFFLINE, MHP_WHY_ISOLATED,
+					  pfn);
+		block_set_former_zone(blk, block_zone(status));
 	}
-	eject_mark(m, range, false);
+	return 0;
+}
+
+/* Isolate all, look at all; on failure all are as before. [mutex] */
+static int eject_prepare(struct mhp *m, struct mhp_range range, uint32_t flags,
+			 struct mhp_report *report)
+{
+	struct mhp_block *blk = eject_next(m, range, range.start_pfn);
+	int err = eject_isolate(m, range, report);
+
+	for (; blk && !err; blk = eject_next(m, range, eject_end(m, blk)))
+		if (block_former_zone(block_status(blk)))
+			err = offline_foresee(m, blk, flags, report);
+	if (err)
+		eject_undo(m, range);
+	return err;
 }
 
 /* Number of the next online block of a range, from @pfn on. */
@@ -126,7 +156,8 @@ static int eject_offline(struct mhp *m, struct mhp_range range,
 	int err = 0;
 
 	while (!err && eject_next_online(m, range, &pfn, &id))
-		err = offline_flagged(m, id, deadline_ns, flags, report);
+		err = offline_flagged(m, id, deadline_ns,
+				      flags | OFFLINE_ISOLATED, report);
 	return err;
 }
 
@@ -141,11 +172,13 @@ int mhp_offline_and_remove(struct mhp *m, struct mhp_range range,
 				  MHP_WHY_REENTERED, MHP_PFN_NONE);
 	err = eject_check(m, range, report);
 	if (!err)
-		eject_mark(m, range, true);
+		err = eject_prepare(m, range, flags & MHP_OFFLINE_PATIENT,
+				    report);
 	mhp_unlock(m);
 	if (err)
 		return err;
-	err = eject_offline(m, range, deadline_ns, flags, report);
+	err = eject_offline(m, range, deadline_ns, flags & MHP_OFFLINE_PATIENT,
+			    report);
 	if (!err)
 		err = mhp_remove(m, range, report);
 	if (!err)

@@ -6,12 +6,13 @@
  *       │                                              └─ state  (allocator)
  *       └ nodes × zones ─ list of online blocks
  *
- * A block record is 64 bytes of existing memory, whatever the size of the block.
- * Memmap and state stand where the placement says. Nothing here is global.
+ * A block record is 64 bytes of existing memory, whatever the size of the
+ * block. Memmap and state stand where the placement says. Nothing here is
+ * global.
  *
- * Field notes: [mutex] written under the instance's mutex; [rcu] also read inside
- * read-side sections, so written with release and freed after synchronize;
- * [const] not written after init.
+ * Field notes: [mutex] written under the instance's mutex; [rcu] also read
+ * inside read-side sections, so written with release and freed after
+ * synchronize; [const] not written after init.
  */
 #ifndef MHP_SRC_ENGINE_H
 #define MHP_SRC_ENGINE_H
@@ -179,6 +180,8 @@ struct mhp {
 	enum mhp_placement placement; /* [const] what AUTO means */
 	uint32_t section_order;	      /* [const] log2 pages of a section */
 	uint32_t leaf_order;	      /* [const] log2 sections of a leaf */
+	uint32_t root_order;	      /* [const] log2 pages of a leaf */
+	uint64_t leaf_mask;	      /* [const] sections of a leaf, less 1 */
 	uint64_t nr_root;	      /* [const] entries of the root */
 	void **root;		      /* [rcu] leaves, in the buffer */
 	struct cursors *cursors; /* nr_cpus x (nr_nodes + 1), in the buffer */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Error texts and reports as sentences. All texts come from the X-macro lists of
- * err.h; there is no second list to keep in step.
+ * Error texts and reports as sentences. All texts come from the X-macro lists
+ * of err.h; there is no second list to keep in step.
  */
 #include "err.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How the engine fills reports. Each helper returns @code, to be returned on. */
+/* How the engine fills reports. Each helper returns @code, to be returned
+ * on. */
 #ifndef MHP_SRC_ERR_H
 #define MHP_SRC_ERR_H
 

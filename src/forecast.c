@@ -93,8 +93,9 @@ static struct forecast_pass forecast_look(struct mhp *m, struct mhp_block *blk,
 	return pass;
 }
 
-/* A page that looks unmovable may be in the middle of being freed, its descriptor
- * stale. So what two passes with a wait between them agree on is believed. */
+/* A page that looks unmovable may be in the middle of being freed, its
+ * descriptor stale. So what two passes with a wait between them agree on is
+ * believed. */
 uint32_t forecast_walk(struct mhp *m, struct mhp_block *blk,
 		       struct mhp_forecast *forecast,
 		       struct mhp_blocker *blockers, uint32_t max_blockers,

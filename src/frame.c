@@ -3,9 +3,9 @@
  * The public calls of the allocator and their fast paths.
  *
  * A single page costs one compare-and-swap on a row and a second look at the
- * pageblock's word (R2); freeing it costs one. A cursor is a word that holds the
- * pfn of a row: nobody owns it, it is looked up anew at each use, and a stale one
- * only leads to the search.
+ * pageblock's word (R2); freeing it costs one. A cursor is a word that holds
+ * the pfn of a row: nobody owns it, it is looked up anew at each use, and a
+ * stale one only leads to the search.
  */
 #include "frame.h"
 
@@ -20,7 +20,11 @@ static uint64_t frame_expect(const struct mhp_request *request)
 
 static unsigned int frame_cpu(const struct mhp *m)
 {
-	return mhp_port_cpu() % m->geometry.nr_cpus;
+	unsigned int cpu = mhp_port_cpu();
+
+	/* A division costs more than the rest of the fast path. */
+	return LIKELY(cpu < m->geometry.nr_cpus) ? cpu
+						 : cpu % m->geometry.nr_cpus;
 }
 
 static unsigned int frame_class(const struct mhp *m, unsigned int order)
@@ -48,16 +52,16 @@ static mhp_word_t *frame_cursor(struct mhp *m, unsigned int cpu,
 }
 
 /* Find the row of a cursor: NULL if it leads nowhere. */
-static struct mhp_block *frame_row(const struct mhp *m, mhp_pfn_t pfn,
-				   mhp_word_t **row, mhp_word_t **word)
+static inline __attribute__((always_inline)) struct mhp_block *
+frame_row(const struct mhp *m, mhp_pfn_t pfn, mhp_word_t **row,
+	  mhp_word_t **word)
 {
 	const struct layout *l = &m->layout;
 	struct mhp_block *blk = section_block(m, pfn);
-	uint64_t off;
+	uint64_t off = pfn & (l->block_pages - 1);
 
 	if (UNLIKELY(!blk || !block_serves(block_status(blk))))
 		return NULL;
-	off = pfn - blk->start_pfn;
 	*row = (mhp_word_t *)(void *)(blk->state + l->row_offset +
 				      (off >> l->row_order) * 8);
 	*word = (mhp_word_t *)(void *)(blk->state + l->word_offset +
@@ -65,8 +69,9 @@ static struct mhp_block *frame_row(const struct mhp *m, mhp_pfn_t pfn,
 	return blk;
 }
 
-/* Up to @nr free pages of a cursor's row by one CAS; their bits, 0 if none. */
-static uint64_t frame_claim(const struct mhp *m, mhp_word_t *row, uint32_t nr)
+/* Up to @nr free pages of a row by one CAS; their bits, 0 if there are none. */
+static inline __attribute__((always_inline)) uint64_t
+frame_claim(const struct mhp *m, mhp_word_t *row, uint32_t nr)
 {
 	uint64_t old = mhp_port_load(row);
 	uint64_t mask;
@@ -81,14 +86,26 @@ static uint64_t frame_claim(const struct mhp *m, mhp_word_t *row, uint32_t nr)
 			mask |= free & -free;
 		if (!mask)
 			return 0;
-	} while (!mhp_port_cas(row, &old, old | mask));
+	} while (UNLIKELY(!mhp_port_cas(row, &old, old | mask)));
 	return mask;
 }
 
+static __attribute__((noinline)) void frame_undo(struct mhp *m,
+						 struct mhp_block *blk,
+						 mhp_pfn_t row_pfn,
+						 uint64_t mask)
+{
+	struct pageblock pb = pageblock_of(m, blk, row_pfn);
+	uint64_t index = (row_pfn - pageblock_pfn(m, &pb)) >>
+			 m->layout.row_order;
+
+	pageblock_undo(m, &pb, (uint32_t)index, mask);
+}
+
 /* Pages of the cursor's row, if it has any that we may have. */
-static uint32_t frame_alloc_row(struct mhp *m, const mhp_word_t *cursor,
-				const struct mhp_request *request, uint32_t nr,
-				mhp_pfn_t *pfns)
+static inline __attribute__((always_inline)) uint32_t
+frame_alloc_row(struct mhp *m, const mhp_word_t *cursor,
+		const struct mhp_request *request, uint32_t nr, mhp_pfn_t *pfns)
 {
 	mhp_pfn_t at = mhp_port_load(cursor);
 	uint64_t desc = desc_make(request->owner, request->cookie);
@@ -104,15 +121,14 @@ static uint32_t frame_alloc_row(struct mhp *m, const mhp_word_t *cursor,
 		return 0;
 	if (UNLIKELY((mhp_port_load_seq(word) & PB_GRANT_MASK) !=
 		     frame_expect(request))) {
-		struct pageblock pb = pageblock_of(m, blk, at);
-
-		pageblock_undo(m, &pb, (uint32_t)(row - pb.rows), mask);
+		frame_undo(m, blk, at, mask);
 		return 0;
 	}
-	for (; mask; mask &= mask - 1) {
+	do {
 		pfns[got] = at + (unsigned int)__builtin_ctzll(mask);
 		mhp_port_store(vmemmap_word(m, blk, pfns[got++]), desc);
-	}
+		mask &= mask - 1;
+	} while (nr > 1 && mask);
 	return got;
 }
 
@@ -237,6 +253,25 @@ int mhp_frame_alloc_bulk(struct mhp *m, const struct mhp_request *request,
 	return (int)got;
 }
 
+/* Whether there can be an allocation of that order at that page. */
+static int frame_free_check(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+			    unsigned int order)
+{
+	uint64_t status = block_status(blk);
+	unsigned int node;
+
+	if (order > m->layout.pageblock_order ||
+	    pfn & ((UINT64_C(1) << order) - 1))
+		return MHP_ERR_INVAL;
+	if (!block_has(status, BLOCK_BOOT))
+		return pfn - blk->start_pfn < block_memmap_pages(status)
+			       ? MHP_ERR_INVAL
+			       : 0;
+	if (!boot_is_present(m, pfn, &node))
+		return MHP_ERR_FAULT;
+	return boot_kept(m, pfn) & 1 ? MHP_ERR_INVAL : 0;
+}
+
 /* Everything but the common case; inside a read-side section. */
 static __attribute__((noinline)) int
 frame_free_slow(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
@@ -248,10 +283,8 @@ frame_free_slow(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 
 	if (!blk || !block_serves(block_status(blk)))
 		goto unlock;
-	err = MHP_ERR_INVAL;
-	if (order > m->layout.pageblock_order ||
-	    pfn & ((UINT64_C(1) << order) - 1) ||
-	    pfn - blk->start_pfn < block_memmap_pages(block_status(blk)))
+	err = frame_free_check(m, blk, pfn, order);
+	if (err)
 		goto unlock;
 	pb = pageblock_of(m, blk, pfn);
 	err = order == m->layout.pageblock_order

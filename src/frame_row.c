@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Taking and giving runs of pages inside one pageblock, by the rules of
- * pageblock.h. A run of order 0 to 6 lies in one row; a larger one is a number of
- * whole rows.
+ * pageblock.h. A run of order 0 to 6 lies in one row; a larger one is a number
+ * of whole rows.
  */
 #include "frame.h"
 
@@ -16,7 +16,8 @@ static const uint64_t row_aligned[7] = {
 	UINT64_C(0x0000000000000001),
 };
 
-/* Where in a row with @used bits an aligned run of 2^order free pages starts. */
+/* Where in a row with @used bits an aligned run of 2^order free pages
+ * starts. */
 static uint64_t row_runs(uint64_t used, unsigned int order, unsigned int align)
 {
 	uint64_t free = ~used;
@@ -65,9 +66,9 @@ bool frame_has_run(const struct search *s, const struct pageblock *pb)
 	return false;
 }
 
-/* R2: the row bits are ours; is the pageblock still one we may use? The bit that
- * says "holds runs" is set only together with a grant, so that a pageblock we
- * lost is not marked. */
+/* R2: the row bits are ours; is the pageblock still one we may use? The bit
+ * that says "holds runs" is set only together with a grant, so that a pageblock
+ * we lost is not marked. */
 static bool run_granted(const struct search *s, const struct pageblock *pb)
 {
 	uint64_t word = mhp_port_load_seq(pb->word);
@@ -190,13 +191,14 @@ static int run_check(struct mhp *m, const struct pageblock *pb,
 	unsigned int next = index + (1u << order);
 	unsigned int bits = (1u << m->layout.row_order) - 1;
 
+	if (!(mhp_port_load(&pb->rows[row]) & mask & -mask))
+		return run_wrong(why, MHP_WHY_DOUBLE_FREE);
 	for (i = 0; i < run_nr_rows(order); i++) {
 		uint64_t tails = mhp_port_load(&pb->tails[row + i]) & mask;
 		uint64_t first = i ? 0 : mask & -mask;
 
-		if ((mhp_port_load(&pb->rows[row + i]) & mask) != mask)
-			return run_wrong(why, MHP_WHY_DOUBLE_FREE);
-		if (tails != (mask & ~first))
+		if ((mhp_port_load(&pb->rows[row + i]) & mask) != mask ||
+		    tails != (mask & ~first))
 			return run_wrong(why, MHP_WHY_WRONG_ORDER);
 	}
 	if (next < m->layout.pageblock_pages &&

@@ -2,11 +2,12 @@
 /*
  * Finding a pageblock for a request whose cursor has none.
  *
- * Nodes by distance, in each the zones from the highest allowed one down; in each
- * zone: a partly used pageblock of the same mobility nearby, an entirely free
- * one, a partly used one anywhere, one that another cursor prefers. If no zone
- * has any: pageblocks that are empty but kept by a cursor; last, for movable
- * requests, unmovable pageblocks. Unmovable requests never enter movable ones.
+ * Nodes by distance, in each the zones from the highest allowed one down; in
+ * each zone: a partly used pageblock of the same mobility nearby, an entirely
+ * free one, a partly used one anywhere, one that another cursor prefers. If no
+ * zone has any: pageblocks that are empty but kept by a cursor; last, for
+ * movable requests, unmovable pageblocks. Unmovable requests never enter
+ * movable ones.
  *
  * Hints only save looking; the words and rows decide (pageblock.h).
  */
@@ -181,8 +182,8 @@ static uint64_t open_kept(struct search *s, const struct pageblock *pb)
 	return any ? PB_MIXED : 0;
 }
 
-/* First use: @word was 0 and is OPENING now. Returns what else the word gets, or
- * 0 if the port could not. */
+/* First use: @word was 0 and is OPENING now. Returns what else the word gets,
+ * or 0 if the port could not. */
 static uint64_t open_first(struct search *s, const struct pageblock *pb)
 {
 	struct mhp *m = s->m;
@@ -215,8 +216,8 @@ static uint64_t open_grant(const struct search *s)
 	return s->expect | (s->order ? PB_RUNS : 0) | search_owner_bits(s);
 }
 
-/* Take a pageblock whose word was @word, a free value. @failed is set if the port
- * could not prepare it. */
+/* Take a pageblock whose word was @word, a free value. @failed is set if the
+ * port could not prepare it. */
 static bool open_take(struct search *s, const struct pageblock *pb,
 		      uint64_t word, bool *failed)
 {

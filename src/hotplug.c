@@ -2,13 +2,13 @@
 /*
  * Adding and removing memory.
  *
- * Adding goes block by block: record, linear map, memmap and state, all of which
- * may fail and is undone in reverse; then all blocks are published at once, which
- * cannot fail. Removing unpublishes first, waits for readers, and then gives back
- * what cannot be refused.
+ * Adding goes block by block: record, linear map, memmap and state, all of
+ * which may fail and is undone in reverse; then all blocks are published at
+ * once, which cannot fail. Removing unpublishes first, waits for readers, and
+ * then gives back what cannot be refused.
  *
- * INV-06 after a failed add, and after add and remove, the state is what it was,
- * monotonic counters aside.
+ * INV-06 after a failed add, and after add and remove, the state is what it
+ * was, monotonic counters aside.
  */
 #include "hotplug.h"
 #include "altmap.h"

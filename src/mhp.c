@@ -40,8 +40,8 @@ static uint64_t plan_part(uint64_t *at, uint64_t size_bytes)
 	return offset;
 }
 
-/* Root and leaves of about the same size; a leaf covers at least 64 sections and
- * at least a memory block. */
+/* Root and leaves of about the same size; a leaf covers at least 64 sections
+ * and at least a memory block. */
 static void plan_index(const struct mhp_config *config, struct plan *plan)
 {
 	const struct mhp_geometry *g = config->geometry;
@@ -272,6 +272,8 @@ static void init_parts(struct mhp *m, uint8_t *buffer,
 	m->geometry = *config->geometry;
 	m->section_order = (uint32_t)plan.section_order;
 	m->leaf_order = (uint32_t)plan.leaf_order;
+	m->root_order = m->section_order + m->leaf_order;
+	m->leaf_mask = (UINT64_C(1) << m->leaf_order) - 1;
 	m->nr_root = plan.nr_root;
 	m->root = (void **)(void *)(buffer + plan.root_offset);
 	m->cursors = (struct cursors *)(void *)(buffer + plan.cursors_offset);

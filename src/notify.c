@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Notifiers. The list is sorted by priority and only changes under the mutex, so
- * a walk sees the same notifiers in both phases.
+ * Notifiers. The list is sorted by priority and only changes under the mutex,
+ * so a walk sees the same notifiers in both phases.
  */
 #include "notify.h"
 

@@ -9,10 +9,10 @@
  * INV-07 a block is GOING_OFFLINE exactly while one operation on it is active;
  * it is isolated as a whole then.
  *
- * After isolation the set of allocated pages only shrinks (rule R3), so "nothing
- * used" is final; and after the wait every descriptor of an allocated page is
- * written. What moves is decided by the owners: pages are theirs until they say
- * "moved".
+ * After isolation the set of allocated pages only shrinks (rule R3), so
+ * "nothing used" is final; and after the wait every descriptor of an allocated
+ * page is written. What moves is decided by the owners: pages are theirs until
+ * they say "moved".
  */
 #include "offline.h"
 
@@ -107,19 +107,16 @@ static int offline_isolate(struct mhp *m, struct mhp_block *blk,
 		   : 0;
 }
 
-/* End before anything has moved if it cannot succeed. */
-static int offline_foresee(struct mhp *m, struct mhp_block *blk,
-			   struct mhp_offline *op, struct mhp_report *report)
+int offline_foresee(struct mhp *m, struct mhp_block *blk, uint32_t flags,
+		    struct mhp_report *report)
 {
 	struct mhp_report first = {.why = MHP_WHY_NONE};
 	struct mhp_forecast forecast;
 
-	op->progress.nr_pages = block_usable(m, blk).nr_pages;
-	op->progress.nr_pages_used = isolate_used(m, blk);
-	if (!op->progress.nr_pages_used)
+	if (!isolate_used(m, blk))
 		return 0;
 	(void)forecast_walk(m, blk, &forecast, NULL, 0,
-			    op->flags & MHP_OFFLINE_PATIENT, &first);
+			    flags & MHP_OFFLINE_PATIENT, &first);
 	if (first.why == MHP_WHY_NONE)
 		return 0;
 	if (report)
@@ -135,12 +132,16 @@ static int offline_prepare(struct mhp *m, struct mhp_block *blk,
 	err = offline_check_kept(m, blk, report);
 	if (err)
 		return err;
-	err = offline_isolate(m, blk, report);
-	if (err)
-		return err;
-	err = offline_foresee(m, blk, op, report);
+	if (!(op->flags & OFFLINE_ISOLATED)) {
+		err = offline_isolate(m, blk, report);
+		if (err)
+			return err;
+	}
+	err = offline_foresee(m, blk, op->flags, report);
 	if (err)
 		goto unisolate;
+	op->progress.nr_pages = block_usable(m, blk).nr_pages;
+	op->progress.nr_pages_used = isolate_used(m, blk);
 	block_set_life(blk, MHP_BLOCK_GOING_OFFLINE);
 	err = notify_going(m, blk, MHP_EVENT_GOING_OFFLINE,
 			   block_zone(block_status(blk)));
@@ -153,7 +154,8 @@ static int offline_prepare(struct mhp *m, struct mhp_block *blk,
 online:
 	block_set_life(blk, MHP_BLOCK_ONLINE);
 unisolate:
-	isolate_undo(m, blk);
+	if (!(op->flags & OFFLINE_ISOLATED))
+		isolate_undo(m, blk);
 	return err;
 }
 
@@ -168,22 +170,22 @@ static int offline_begin_locked(struct mhp *m, struct mhp_offline *op,
 	if (err)
 		return err;
 	op->scan_pfn = blk->start_pfn;
+	op->progress.nr_passes = 1;
 	op->active = 1;
 	return 0;
 }
 
-int mhp_offline_begin(struct mhp *m, struct mhp_offline *op, uint64_t block_id,
-		      uint64_t deadline_ns, uint32_t flags,
-		      struct mhp_report *report)
+static int offline_start(struct mhp *m, struct mhp_offline *op,
+			 uint64_t block_id, uint64_t deadline_ns,
+			 uint32_t flags, struct mhp_report *report)
 {
-	int err;
+	int err = mhp_lock(m);
 
 	*op = (struct mhp_offline){
 		.block_id = block_id,
 		.deadline_ns = deadline_ns,
-		.flags = flags & MHP_OFFLINE_PATIENT,
+		.flags = flags,
 	};
-	err = mhp_lock(m);
 	if (err)
 		return report_set(report, err, MHP_STAGE_OFFLINE,
 				  MHP_WHY_REENTERED, MHP_PFN_NONE);
@@ -192,13 +194,22 @@ int mhp_offline_begin(struct mhp *m, struct mhp_offline *op, uint64_t block_id,
 	return err;
 }
 
+int mhp_offline_begin(struct mhp *m, struct mhp_offline *op, uint64_t block_id,
+		      uint64_t deadline_ns, uint32_t flags,
+		      struct mhp_report *report)
+{
+	return offline_start(m, op, block_id, deadline_ns,
+			     flags & MHP_OFFLINE_PATIENT, report);
+}
+
 /* ---- end ---- */
 
 static void offline_undo(struct mhp *m, struct mhp_offline *op)
 {
 	struct mhp_block *blk = offline_block(m, op);
 
-	isolate_undo(m, blk);
+	if (!(op->flags & OFFLINE_ISOLATED))
+		isolate_undo(m, blk);
 	block_set_life(blk, MHP_BLOCK_ONLINE);
 	notify_cancel(m, blk, MHP_EVENT_CANCEL_OFFLINE,
 		      block_zone(block_status(blk)));
@@ -219,17 +230,18 @@ static void offline_commit(struct mhp *m, struct mhp_offline *op)
 	op->active = 0;
 }
 
+/* End an operation. The report names the last page that was in the way, if any,
+ * and says @why, or if that is NONE what was wrong with the page. */
 static int offline_fail(struct mhp *m, struct mhp_offline *op, int err,
 			enum mhp_why why, struct mhp_report *report)
 {
-	mhp_pfn_t pfn = op->refusal.why ? op->refusal.pfn : MHP_PFN_NONE;
-
-	if (why == MHP_WHY_NONE && report) {
+	if (report && op->refusal.why != MHP_WHY_NONE)
 		*report = op->refusal;
+	else
+		report_set(report, err, MHP_STAGE_OFFLINE, why, MHP_PFN_NONE);
+	if (report) {
 		report->code = err;
-		report->stage = MHP_STAGE_OFFLINE;
-	} else {
-		report_set(report, err, MHP_STAGE_OFFLINE, why, pfn);
+		report->why = why == MHP_WHY_NONE ? report->why : why;
 	}
 	offline_undo(m, op);
 	return err;
@@ -399,8 +411,11 @@ static void batch_account(struct mhp *m, struct mhp_offline *op,
 	mhp_port_add(&m->counters.nr_pages_moved, batch->nr_pages_moved);
 	mhp_port_add(&m->counters.nr_moves_refused, batch->nr_refused);
 	if (batch->refusal.why == MHP_WHY_NO_TARGET ||
-	    op->refusal.why == MHP_WHY_NONE)
+	    (batch->refusal.why != MHP_WHY_NONE &&
+	     op->nr_pass_refused == batch->nr_refused))
 		op->refusal = batch->refusal;
+	else if (batch->nr_moved && !op->nr_pass_refused)
+		op->refusal.why = MHP_WHY_NONE;
 }
 
 static void offline_next_pass(struct mhp *m, struct mhp_offline *op)
@@ -438,7 +453,6 @@ static int offline_end_of_pass(struct mhp *m, struct mhp_offline *op,
 							: MHP_WHY_IN_FLIGHT,
 				    report);
 	offline_next_pass(m, op);
-	op->refusal.why = MHP_WHY_NONE;
 	return MHP_ERR_AGAIN;
 }
 
@@ -546,7 +560,7 @@ int offline_flagged(struct mhp *m, uint64_t block_id, uint64_t deadline_ns,
 	struct mhp_offline op;
 	int err;
 
-	err = mhp_offline_begin(m, &op, block_id, deadline_ns, flags, report);
+	err = offline_start(m, &op, block_id, deadline_ns, flags, report);
 	return err ? err : offline_run(m, &op, report);
 }
 

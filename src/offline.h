@@ -9,15 +9,24 @@
  *
  * @forecast: receives the sums
  * @blockers, @max_blockers: the first blockers
- * @first: receives the first blocker as a report; its why stays NONE if there is
- *   none. A pinned page counts only without @patient.
+ * @first: receives the first blocker as a report; its why stays NONE if there
+ *   is none. A pinned page counts only without @patient.
  * Return: number of blockers stored. */
 uint32_t forecast_walk(struct mhp *m, struct mhp_block *blk,
 		       struct mhp_forecast *forecast,
 		       struct mhp_blocker *blockers, uint32_t max_blockers,
 		       bool patient, struct mhp_report *first);
 
-/** offline_flagged() - mhp_block_offline() with MHP_OFFLINE_* flags */
+/** offline_foresee() - end before anything has moved if an isolated block
+ * cannot be emptied. [mutex] Return: 0, or what stands in the way. */
+int offline_foresee(struct mhp *m, struct mhp_block *blk, uint32_t flags,
+		    struct mhp_report *report);
+
+/** Beside MHP_OFFLINE_*: the caller has isolated the block, and will undo
+ * it. */
+#define OFFLINE_ISOLATED (1u << 31)
+
+/** offline_flagged() - mhp_block_offline() with flags */
 int offline_flagged(struct mhp *m, uint64_t block_id, uint64_t deadline_ns,
 		    uint32_t flags, struct mhp_report *report);
 

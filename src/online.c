@@ -3,8 +3,8 @@
  * Putting a block online: choose the zone, ask the notifiers, clear the
  * allocator's state if it may hold anything, count the block in, offer it.
  *
- * Descriptors are not written: they are valid from the first allocation of their
- * page on. So the time does not depend on what the block holds.
+ * Descriptors are not written: they are valid from the first allocation of
+ * their page on. So the time does not depend on what the block holds.
  */
 #include "online.h"
 
@@ -14,8 +14,8 @@
 #include "policy.h"
 #include "zone.h"
 
-/* All-zero state means "free and never used". A latecomer of an earlier life may
- * still be about to undo a bit (R5), so readers are waited for first. */
+/* All-zero state means "free and never used". A latecomer of an earlier life
+ * may still be about to undo a bit (R5), so readers are waited for first. */
 static void online_clear_state(struct mhp *m, struct mhp_block *blk)
 {
 	if (block_has(block_status(blk), BLOCK_CLEAN))

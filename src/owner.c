@@ -3,8 +3,8 @@
  * Owners of movable memory; see mhp/owner.h.
  *
  * A descriptor read while its page is being freed may name anybody: numbers out
- * of range and free slots count as "nobody", and owners check the cookie they are
- * given.
+ * of range and free slots count as "nobody", and owners check the cookie they
+ * are given.
  */
 #include "owner.h"
 
@@ -144,9 +144,9 @@ int mhp_owner_unregister(struct mhp *m, uint16_t owner)
 	return err;
 }
 
-/* The descriptor of an allocation that is moving; NULL if there is none there. */
-static mhp_word_t *owner_moving(struct mhp *m, mhp_pfn_t pfn,
-				unsigned int order)
+/* The descriptor of the allocation of that order at a page; NULL if there is
+ * none. Inside a read-side section. */
+static mhp_word_t *owner_desc(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 {
 	struct mhp_block *blk = section_block(m, pfn);
 	struct frame_head head;
@@ -155,24 +155,35 @@ static mhp_word_t *owner_moving(struct mhp *m, mhp_pfn_t pfn,
 	    !frame_next_head(m, blk, pfn, &head) || head.pfn != pfn ||
 	    head.order != order)
 		return NULL;
-	return mhp_port_load(head.desc) & DESC_MOVING ? head.desc : NULL;
+	return head.desc;
+}
+
+/* Clear "moving" if a move between the two is in flight: then the source says
+ * so and the target is its like. */
+static bool owner_end_move(struct mhp *m, mhp_pfn_t from_pfn, mhp_pfn_t to_pfn,
+			   unsigned int order)
+{
+	mhp_word_t *from = owner_desc(m, from_pfn, order);
+	mhp_word_t *to = owner_desc(m, to_pfn, order);
+	uint64_t desc;
+
+	if (!from || !to || from == to)
+		return false;
+	desc = mhp_port_load(from);
+	if (!(desc & DESC_MOVING) || mhp_port_load(to) != (desc & ~DESC_MOVING))
+		return false;
+	return mhp_port_cas(from, &desc, desc & ~DESC_MOVING);
 }
 
 int mhp_move_complete(struct mhp *m, mhp_pfn_t from_pfn, mhp_pfn_t to_pfn,
 		      unsigned int order, bool moved)
 {
-	mhp_word_t *word;
-	uint64_t desc = 0;
+	bool ended;
 
 	mhp_port_read_lock();
-	word = owner_moving(m, from_pfn, order);
-	if (word) {
-		desc = mhp_port_load(word);
-		if (!mhp_port_cas(word, &desc, desc & ~DESC_MOVING))
-			word = NULL;
-	}
+	ended = owner_end_move(m, from_pfn, to_pfn, order);
 	mhp_port_read_unlock();
-	if (!word)
+	if (!ended)
 		return MHP_ERR_INVAL;
 	if (moved)
 		mhp_port_add(&m->counters.nr_pages_moved, UINT64_C(1) << order);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owners inside the engine: who an allocation belongs to and whether it can move.
+ * Owners inside the engine: who an allocation belongs to and whether it can
+ * move.
  */
 #ifndef MHP_SRC_OWNER_H
 #define MHP_SRC_OWNER_H

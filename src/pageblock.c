@@ -89,6 +89,16 @@ void pageblock_mark_full(struct mhp *m, const struct pageblock *pb)
 		hint_clear_full(m, pb);
 }
 
+/* Without the processor's instruction a compiler would call a library. */
+static uint32_t word_popcount(uint64_t w)
+{
+	w -= w >> 1 & UINT64_C(0x5555555555555555);
+	w = (w & UINT64_C(0x3333333333333333)) +
+	    (w >> 2 & UINT64_C(0x3333333333333333));
+	w = (w + (w >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return (uint32_t)(w * UINT64_C(0x0101010101010101) >> 56);
+}
+
 /* Bits of a row below page @nr of its pageblock. */
 static uint64_t row_bits_below(uint64_t nr, uint32_t row)
 {
@@ -120,8 +130,7 @@ uint32_t pageblock_nr_kept(const struct mhp *m, const struct pageblock *pb)
 	uint32_t row, nr = 0;
 
 	for (row = 0; row < pageblock_nr_rows(m); row++)
-		nr += (uint32_t)__builtin_popcountll(
-			pageblock_kept(m, pb, row));
+		nr += word_popcount(pageblock_kept(m, pb, row));
 	return nr;
 }
 
@@ -165,7 +174,7 @@ uint32_t pageblock_nr_used(const struct mhp *m, const struct pageblock *pb,
 
 		if (word & PB_MIXED)
 			used &= ~pageblock_kept(m, pb, row);
-		nr += (uint32_t)__builtin_popcountll(used);
+		nr += word_popcount(used);
 	}
 	return nr;
 }
@@ -213,7 +222,8 @@ void pageblock_close(struct mhp *m, const struct pageblock *pb, bool owned_too)
 			close_finish(m, pb);
 			return;
 		}
-		/* A free that saw CLOSING has left the rest to us: look again. */
+		/* A free that saw CLOSING has left the rest to us: look
+		 * again. */
 		mhp_port_and(pb->word, ~PB_CLOSING);
 	}
 }

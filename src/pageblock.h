@@ -7,16 +7,17 @@
  * bits (1: continues a larger allocation). No lists, no counts, nothing in
  * descriptors. The rules, which docs/LOCKING.md argues in full:
  *
- * R1 a row bit goes 0 to 1 by one successful CAS, and 1 to 0 by one free or undo.
- * R2 an allocation below a pageblock is granted if, after its row CAS, a load of
- *    the word shows SMALL, the wanted mobility, and none of HUGE, ISOLATED,
- *    CLOSING, OPENING; else the bits are undone. A whole pageblock is granted if
- *    CAS takes the word from a free value to HUGE.
+ * R1 a row bit goes 0 to 1 by one successful CAS, and 1 to 0 by one free or
+ * undo.
+ * R2 an allocation below a pageblock is granted if, after its row CAS, a load
+ *    of the word shows SMALL, the wanted mobility, and none of HUGE, ISOLATED,
+ *    CLOSING, OPENING; else the bits are undone. A whole pageblock is granted
+ *    if CAS takes the word from a free value to HUGE.
  * R3 isolation sets ISOLATED. Whoever did not see it comes before it, with the
  *    row bit set; so rows read afterwards show every grant, nothing is granted
  *    later, and "rows empty, not HUGE, not OPENING" is final.
- * R4 SMALL goes away only by CLOSING: set it, look at the rows again, and finish
- *    or take it back and look once more.
+ * R4 SMALL goes away only by CLOSING: set it, look at the rows again, and
+ *    finish or take it back and look once more.
  * R5 an undo bit of a latecomer may stand in any pageblock for a moment; it
  *    withholds a page and does no harm.
  * R6 hints are set and then verified by looking again; who changes the truth
@@ -102,7 +103,8 @@ static inline uint32_t pageblock_nr_rows(const struct mhp *m)
 	return UINT32_C(1) << m->layout.rows_shift;
 }
 
-/** pageblock_free_value() - whether a word says "nothing in use, may be opened" */
+/** pageblock_free_value() - whether a word says "nothing in use, may be
+ * opened" */
 static inline bool pageblock_is_free(uint64_t word)
 {
 	return !(word & ~(PB_USED | PB_MIXED));

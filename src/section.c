@@ -6,7 +6,7 @@
 
 static uint64_t section_leaf_pages(const struct mhp *m)
 {
-	return UINT64_C(1) << (m->section_order + m->leaf_order);
+	return UINT64_C(1) << m->root_order;
 }
 
 /* First pfn of the leaf behind the one that holds @pfn. */
@@ -17,7 +17,7 @@ static mhp_pfn_t section_leaf_end(const struct mhp *m, mhp_pfn_t pfn)
 
 static uint64_t section_root(const struct mhp *m, mhp_pfn_t pfn)
 {
-	return pfn >> (m->section_order + m->leaf_order);
+	return pfn >> m->root_order;
 }
 
 static bool section_leaf_empty(const struct mhp *m, void *const *leaf)
@@ -79,13 +79,12 @@ static void section_set(struct mhp *m, struct mhp_block *blk, void *entry)
 {
 	uint64_t nr = mhp_block_sections(&m->geometry);
 	uint64_t section = blk->start_pfn >> m->section_order;
-	uint64_t mask = (UINT64_C(1) << m->leaf_order) - 1;
 
 	for (; nr; nr--, section++) {
 		void **leaf = (void **)m->root[section >> m->leaf_order];
 
-		MHP_ASSERT(leaf && !leaf[section & mask] == !!entry);
-		mhp_port_store_ptr(&leaf[section & mask], entry);
+		MHP_ASSERT(leaf && !leaf[section & m->leaf_mask] == !!entry);
+		mhp_port_store_ptr(&leaf[section & m->leaf_mask], entry);
 	}
 }
 

@@ -4,8 +4,8 @@
  *
  * Two levels, one entry for each section. The root stands in the instance's
  * buffer and covers max_pfn; leaves exist where memory is, so a hole costs
- * nothing. Readers take no lock: entries are published with release, and a block
- * or leaf that was unpublished is freed after synchronize.
+ * nothing. Readers take no lock: entries are published with release, and a
+ * block or leaf that was unpublished is freed after synchronize.
  *
  * INV-01 an entry is NULL or the block whose range holds the section;
  * INV-02 all sections of a block have the same entry.
@@ -19,8 +19,7 @@
 static inline struct mhp_block *section_block(const struct mhp *m,
 					      mhp_pfn_t pfn)
 {
-	uint64_t section = pfn >> m->section_order;
-	uint64_t root = section >> m->leaf_order;
+	uint64_t root = pfn >> m->root_order;
 	void **leaf;
 
 	if (UNLIKELY(root >= m->nr_root))
@@ -28,8 +27,8 @@ static inline struct mhp_block *section_block(const struct mhp *m,
 	leaf = (void **)mhp_port_load_ptr(&m->root[root]);
 	if (UNLIKELY(!leaf))
 		return NULL;
-	section &= (UINT64_C(1) << m->leaf_order) - 1;
-	return (struct mhp_block *)mhp_port_load_ptr(&leaf[section]);
+	return (struct mhp_block *)mhp_port_load_ptr(
+		&leaf[pfn >> m->section_order & m->leaf_mask]);
 }
 
 /** section_leaf_bytes() - size of a leaf */

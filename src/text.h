@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bounded text, without a libc: a builder that counts what did not fit, and a
- * few parsers. Nothing here allocates or fails; a builder that overflows keeps a
- * terminated prefix and the full length.
+ * few parsers. Nothing here allocates or fails; a builder that overflows keeps
+ * a terminated prefix and the full length.
  */
 #ifndef MHP_SRC_TEXT_H
 #define MHP_SRC_TEXT_H

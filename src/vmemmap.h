@@ -63,7 +63,8 @@ int vmemmap_map(struct mhp *m, struct mhp_block *blk, mhp_pfn_t backing_pfn);
 void vmemmap_unmap(struct mhp *m, struct mhp_block *blk);
 
 /**
- * vmemmap_populate_existing() - a memmap in existing memory, for a block of @node
+ * vmemmap_populate_existing() - a memmap in existing memory, for a block of
+ * @node
  *
  * Takes the largest pieces it can get up to a PMD from the node itself, then
  * from others.

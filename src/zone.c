@@ -19,15 +19,19 @@ struct zone_share zone_share(struct mhp *m, struct mhp_block *blk,
 	if (!block_serves(status) &&
 	    block_life(status) != MHP_BLOCK_GOING_ONLINE)
 		return share;
+	if (!block_has(status, BLOCK_MANY) &&
+	    (block_zone(status) != zone || block_node(status) != node))
+		return share;
 	if (block_has(status, BLOCK_BOOT)) {
+		/* A block of one zone may be in another one than at boot. */
 		boot_share(
 			m,
 			mhp_range_make(blk->start_pfn, m->layout.block_pages),
-			node, zone, &share);
+			node,
+			block_has(status, BLOCK_MANY) ? zone : MHP_ZONE_NONE,
+			&share);
 		return share;
 	}
-	if (block_zone(status) != zone || block_node(status) != node)
-		return share;
 	share.extent = mhp_range_make(blk->start_pfn, m->layout.block_pages);
 	share.nr_present = m->layout.block_pages;
 	share.nr_managed = m->layout.block_pages - block_memmap_pages(status);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Front end for DIMMs as ACPI announces them: an insert request becomes add and,
- * by policy, online; an eject request becomes offline and remove of everything,
- * or of nothing. What the platform's registers look like is the port's affair.
+ * Front end for DIMMs as ACPI announces them: an insert request becomes add
+ * and, by policy, online; an eject request becomes offline and remove of
+ * everything, or of nothing. What the platform's registers look like is the
+ * port's affair.
  */
 #ifndef MHP_ACPI_DIMM_H
 #define MHP_ACPI_DIMM_H
@@ -36,8 +37,8 @@ struct mhp_dimm {
  *
  * Context: as mhp_add() and mhp_block_online().
  * Return: 0 (memory is added, and online as far as the policy could);
- *   MHP_ERR_INVAL (not whole memory blocks); MHP_ERR_ALREADY (enabled); others as
- *   mhp_add(). On failure nothing is known and @dimm is not enabled.
+ *   MHP_ERR_INVAL (not whole memory blocks); MHP_ERR_ALREADY (enabled); others
+ *   as mhp_add(). On failure nothing is known and @dimm is not enabled.
  */
 MHP_MUST_CHECK MHP_API int mhp_dimm_insert(struct mhp *m, struct mhp_dimm *dimm,
 					   struct mhp_report *report);
@@ -52,8 +53,8 @@ MHP_MUST_CHECK MHP_API int mhp_dimm_insert(struct mhp *m, struct mhp_dimm *dimm,
  * @report: optional
  *
  * Context: as mhp_offline_and_remove().
- * Return: 0: it may be pulled; others as mhp_offline_and_remove(): everything is
- *   as before, @dimm is still enabled.
+ * Return: 0: it may be pulled; others as mhp_offline_and_remove(): everything
+ *   is as before, @dimm is still enabled.
  */
 MHP_MUST_CHECK MHP_API int mhp_dimm_eject(struct mhp *m, struct mhp_dimm *dimm,
 					  uint64_t deadline_ns, uint32_t flags,

@@ -3,11 +3,12 @@
  * Errors and reports.
  *
  * A call that can fail returns 0 or a negative number with Linux's errno value,
- * so that it passes unchanged through a kernel or a libc. Why it failed is data,
- * not log text: calls with a reason to give take an optional struct mhp_report
- * and fill it with the stage, the reason, the page and the owner concerned. The
- * first reason wins; a report is written by a failing call only, except that a
- * successful add reports a placement that fell back (code is 0 then).
+ * so that it passes unchanged through a kernel or a libc. Why it failed is
+ * data, not log text: calls with a reason to give take an optional struct
+ * mhp_report and fill it with the stage, the reason, the page and the owner
+ * concerned. The first reason wins; a report is written by a failing call only,
+ * except that a successful add reports a placement that fell back (code is 0
+ * then).
  */
 #ifndef MHP_ERR_H
 #define MHP_ERR_H
@@ -136,8 +137,8 @@ enum mhp_why {
 /**
  * struct mhp_report - why a call failed, and where
  *
- * Owned by the caller, who need not initialise it. Fields that do not apply are 0
- * (pfn: MHP_PFN_NONE).
+ * Owned by the caller, who need not initialise it. Fields that do not apply are
+ * 0 (pfn: MHP_PFN_NONE).
  */
 struct mhp_report {
 	int code;	      /* what the call returned */

@@ -32,8 +32,8 @@ struct mhp;
  * struct mhp_request - what to allocate
  *
  * Zones: an allocation comes from the highest zone it may use that has a free
- * page: movable ones may use MOVABLE and everything below, unmovable ones NORMAL
- * and below. Nodes: the preferred one first, then by distance.
+ * page: movable ones may use MOVABLE and everything below, unmovable ones
+ * NORMAL and below. Nodes: the preferred one first, then by distance.
  */
 struct mhp_request {
 	uint32_t size_bytes;  /* sizeof(struct mhp_request), or 0 */
@@ -57,8 +57,8 @@ struct mhp_request {
  *
  * The content of the pages is whatever it was.
  *
- * Context: any but NMI; lock-free; calls ops->first_use for a pageblock that was
- *   never used.
+ * Context: any but NMI; lock-free; calls ops->first_use for a pageblock that
+ *   was never used.
  * Return: 0; MHP_ERR_NOMEM (nothing free satisfies it); MHP_ERR_INVAL (order,
  *   zone, node or owner does not exist, or movable without a movable owner).
  *   Nothing is allocated on failure.
@@ -73,13 +73,13 @@ MHP_MUST_CHECK MHP_API int mhp_frame_alloc(struct mhp *m,
  * @pfn: what mhp_frame_alloc() gave
  * @order: the order it was allocated with
  *
- * A wrong order, a second free and a pfn that is not memory are recognised before
- * anything is written.
+ * A wrong order, a second free and a pfn that is not memory are recognised
+ * before anything is written.
  *
  * Context: any but NMI; lock-free.
- * Return: 0; MHP_ERR_ALREADY (it is free); MHP_ERR_INVAL (not allocated with that
- *   order, or memmap); MHP_ERR_FAULT (no memory of this instance, or offline).
- *   Nothing is freed on failure.
+ * Return: 0; MHP_ERR_ALREADY (it is free); MHP_ERR_INVAL (not allocated with
+ *   that order, or memmap); MHP_ERR_FAULT (no memory of this instance, or
+ *   offline). Nothing is freed on failure.
  */
 MHP_API int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order);
 
@@ -106,8 +106,8 @@ mhp_frame_alloc_bulk(struct mhp *m, const struct mhp_request *request,
  * @pfns: the first page of each
  *
  * Context: as mhp_frame_free().
- * Return: 0; or the first error of mhp_frame_free(). The others are freed all the
- *   same.
+ * Return: 0; or the first error of mhp_frame_free(). The others are freed all
+ *   the same.
  */
 MHP_API int mhp_frame_free_bulk(struct mhp *m, unsigned int order, uint32_t nr,
 				const mhp_pfn_t *pfns);

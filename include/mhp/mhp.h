@@ -442,7 +442,14 @@ MHP_MUST_CHECK MHP_API int mhp_zone_query(struct mhp *m, unsigned int node,
 					  enum mhp_zone_type zone,
 					  struct mhp_zone_info *info);
 
-/** mhp_zone_name() - "DMA", "Normal", "Movable" …; "none" for others */
+/**
+ * mhp_zone_name() - the name Linux gives a zone
+ *
+ * @zone: which
+ *
+ * Context: any.
+ * Return: "DMA", "DMA32", "Normal", "Movable" or "Device"; "none" for others.
+ */
 MHP_API const char *mhp_zone_name(enum mhp_zone_type zone);
 
 /**
@@ -489,7 +496,8 @@ MHP_API int mhp_stat_read(struct mhp *m, struct mhp_stat *stat);
  * and frees by others meanwhile can make it report what is not so: call it at
  * rest.
  *
- * @report: optional; rule is the number of the first broken invariant, pfn where
+ * @report: optional; rule is the number of the first broken invariant, pfn
+ * where
  *
  * Context: takes the mutex; may sleep.
  * Return: 0; MHP_ERR_UCLEAN; MHP_ERR_DEADLK.

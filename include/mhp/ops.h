@@ -119,7 +119,8 @@ struct mhp_ops {
 	 * @synchronize: wait until every read-side section that is now open
 	 * has ended
 	 *
-	 * Context: [mutex] or none, may sleep; never inside a read-side section.
+	 * Context: [mutex] or none, may sleep; never inside a read-side
+	 * section.
 	 */
 	void (*synchronize)(void *ctx);
 

@@ -42,8 +42,8 @@ struct mhp_owner_ops {
 	/**
 	 * @move: move the content of an allocation
 	 *
-	 * The owner checks that @move->cookie still is at @move->from_pfn, since
-	 * it may just have freed it.
+	 * The owner checks that @move->cookie still is at @move->from_pfn,
+	 * since it may just have freed it.
 	 *
 	 * Optional: an owner without it holds unmovable memory under a name.
 	 *

@@ -3,9 +3,9 @@
  * Policies: whether memory goes online by itself when it is added, and which
  * zone a block gets that is put online without naming one.
  *
- * contig-zones keeps zones contiguous: a block goes where its neighbours are, to
- * a kernel zone when undecided. auto-movable gives MOVABLE as much as a ratio of
- * the boot-time kernel memory allows. Both are Linux's, by its names.
+ * contig-zones keeps zones contiguous: a block goes where its neighbours are,
+ * to a kernel zone when undecided. auto-movable gives MOVABLE as much as a
+ * ratio of the boot-time kernel memory allows. Both are Linux's, by its names.
  */
 #ifndef MHP_POLICY_H
 #define MHP_POLICY_H
@@ -64,8 +64,8 @@ MHP_MUST_CHECK MHP_API int mhp_policy_set(struct mhp *m,
  * mhp_policy_zones() - which zones a block can go to
  *
  * @block_id: index in blocks
- * @zones: receives, for an offline block, the zone of a plain online first, then
- *   the other one; for an online block its zone. Unused entries are
+ * @zones: receives, for an offline block, the zone of a plain online first,
+ *   then the other one; for an online block its zone. Unused entries are
  *   MHP_ZONE_NONE.
  *
  * Context: takes the mutex; may sleep.

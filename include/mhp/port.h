@@ -15,8 +15,8 @@
  *
  * uint64_t mhp_port_load(const mhp_word_t *w)            relaxed
  * uint64_t mhp_port_load_acquire(const mhp_word_t *w)
- * uint64_t mhp_port_load_seq(const mhp_word_t *w)        sequentially consistent
- * void mhp_port_store(mhp_word_t *w, uint64_t v)         relaxed
+ * uint64_t mhp_port_load_seq(const mhp_word_t *w)        sequentially
+ * consistent void mhp_port_store(mhp_word_t *w, uint64_t v)         relaxed
  * void mhp_port_store_release(mhp_word_t *w, uint64_t v)
  * bool mhp_port_cas(mhp_word_t *w, uint64_t *expect, uint64_t v)    seq. cst.,
  *	relaxed on failure, which stores what was read in *expect
@@ -29,8 +29,8 @@
  *
  * void mhp_port_read_lock(void)
  * void mhp_port_read_unlock(void)
- *	a read-side section: nests, does not block; ops->synchronize waits for all
- *	that were open. Preemption off in a kernel, RCU in a process.
+ *	a read-side section: nests, does not block; ops->synchronize waits for
+ *	all that were open. Preemption off in a kernel, RCU in a process.
  *
  * unsigned int mhp_port_cpu(void)
  *	a hint which cursor to use; any number; need not be stable
