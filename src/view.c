@@ -273,32 +273,28 @@ static bool view_match(const char *pattern, const char *path, uint64_t *number)
 	return *path == '\0';
 }
 
-static const struct view_file *view_find(const char *path, uint64_t *number,
-					 bool *has_number)
+static bool view_has_number(const char *pattern)
 {
-	size_t i;
-
-	for (i = 0; i < VIEW_NR_FILES; i++) {
-		*number = MHP_PFN_NONE;
-		if (!view_match(view_files[i].path, path, number))
-			continue;
-		*has_number = *number != MHP_PFN_NONE;
-		return &view_files[i];
-	}
-	return NULL;
+	while (*pattern && *pattern != '#')
+		pattern++;
+	return *pattern == '#';
 }
 
 /* Find the file, and the block that its path names: 0 or MHP_ERR_NOENT. */
 static int view_open(struct view_at *at, const char *path,
 		     const struct view_file **file)
 {
-	uint64_t number;
-	bool has_number = false;
+	uint64_t number = 0;
+	size_t i = 0;
 
-	*file = view_find(path, &number, &has_number);
-	if (!*file)
+	while (i < VIEW_NR_FILES &&
+	       !view_match(view_files[i].path, path, &number))
+		i++;
+	if (i == VIEW_NR_FILES)
 		return view_refuse(at, MHP_ERR_NOENT, MHP_WHY_NO_FILE, NULL);
-	if (has_number && mhp_block_query(at->m, number, &at->block))
+	*file = &view_files[i];
+	if (view_has_number(view_files[i].path) &&
+	    mhp_block_query(at->m, number, &at->block))
 		return view_refuse(at, MHP_ERR_NOENT, MHP_WHY_NO_BLOCK, NULL);
 	return 0;
 }
