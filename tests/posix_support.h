@@ -42,6 +42,22 @@
 #define SANITIZED false
 #endif
 
+/* Handles of a pageblock's size that fill() may need. */
+#define TRY_HANDLES 64
+
+static const enum mhp_placement both_placements[] = {MHP_PLACEMENT_EXISTING,
+						     MHP_PLACEMENT_BLOCK};
+#define NR_PLACEMENTS (sizeof(both_placements) / sizeof(both_placements[0]))
+
+static inline void expect_text(const struct mhp_report *report,
+			       const char *word)
+{
+	assert_non_null(report->detail);
+	if (!strstr(report->detail, word))
+		fail_msg("\"%s\" does not speak of \"%s\"", report->detail,
+			 word);
+}
+
 static inline struct mhp_geometry small_geometry(void)
 {
 	struct mhp_geometry g;
@@ -132,6 +148,28 @@ static inline struct mhp_posix_stat stat_of(struct mhp_posix *p)
 
 	mhp_posix_stat_read(p, &stat);
 	return stat;
+}
+
+/* Fills a region with handles of pageblock size: how many fit in it. */
+static inline unsigned int fill(struct mhp_posix *p, struct mhp_range range,
+				mhp_handle_t *handles, unsigned int max)
+{
+	struct mhp_handle_info info;
+	unsigned int nr = 0;
+	mhp_handle_t handle;
+
+	while (nr < max && !mhp_handle_alloc(p, 2 * MIB, 0, &handle)) {
+		assert_int_equal(mhp_handle_query(p, handle, &info), 0);
+		if (info.pfn < range.start_pfn ||
+		    info.pfn >= mhp_range_end_pfn(range)) {
+			assert_int_equal(mhp_handle_free(p, handle), 0);
+			break;
+		}
+		memset(mhp_handle_pin(p, handle), 0x5a, 2 * MIB);
+		assert_int_equal(mhp_handle_unpin(p, handle), 0);
+		handles[nr++] = handle;
+	}
+	return nr;
 }
 
 /* Memory that the system has given to a file. */

@@ -3,9 +3,9 @@
  * Handles: what they promise one thread, and what they promise many while the
  * memory below them is unplugged.
  *
- * A worker thread allocates, verifies and frees values in handles. The first word
- * of a value is the handle itself, all others are derived from it, so that a
- * value that is lost, torn or somebody else's is recognised by whoever looks.
+ * A worker thread allocates, verifies and frees values in handles. The first
+ * word of a value is the handle itself, all others are derived from it, so that
+ * a value that is lost, torn or somebody else's is recognised by whoever looks.
  *
  * MHP_TEST_SECONDS is how long the long tests may take together (default 4).
  */
@@ -284,15 +284,13 @@ static void *worker_run(void *arg)
 /* Plugs, waits until it is used, unplugs: how many rounds in the time. */
 static unsigned int come_and_go(struct mhp_posix *p, uint64_t until_ns)
 {
-	const enum mhp_placement placements[] = {MHP_PLACEMENT_BLOCK,
-						 MHP_PLACEMENT_EXISTING};
 	unsigned int rounds = 0;
 	uint32_t id = plug_blocks(p, 1, MHP_PLACEMENT_BLOCK), next;
 	uint64_t deadline;
 	int err;
 
 	while (mhp_hosted_now_ns() < until_ns) {
-		next = plug_blocks(p, 1, placements[rounds % 2]);
+		next = plug_blocks(p, 1, both_placements[rounds % 2]);
 		usleep(2000);
 		deadline = mhp_hosted_now_ns() + UINT64_C(20000000000);
 		err = mhp_posix_unplug(p, id, deadline, MHP_OFFLINE_PATIENT,
@@ -418,6 +416,42 @@ static void short_pins_do_not_stop_a_move(void **state)
 	check_close(p);
 }
 
+/* A mover that never comes back is overtaken (rule 8 of handle_table.h). */
+static void a_lost_mover_holds_nobody_up(void **state)
+{
+	struct mhp_posix *p = small_open(0);
+	struct mhp_handle_info info;
+	mhp_handle_t handle;
+	uint64_t start_ns;
+	mhp_word_t *word;
+	struct mhp_move move = {.order = 0};
+
+	(void)state;
+	assert_int_equal(mhp_handle_alloc(p, 1, 0, &handle), 0);
+	assert_int_equal(mhp_handle_query(p, handle, &info), 0);
+	word = &p->handles.entries[(uint32_t)handle].word;
+	mhp_port_or(word, HANDLE_MOVING | HANDLE_WAIT);
+	/* The page is being moved already: nobody else may. */
+	move.from_pfn = move.to_pfn = info.pfn;
+	move.cookie = (uint32_t)handle;
+	assert_int_equal(mhp_handle_owner.move(p, mhp_posix_mhp(p), &move),
+			 MHP_ERR_AGAIN);
+	start_ns = mhp_hosted_now_ns();
+	assert_non_null(mhp_handle_pin(p, handle));
+	assert_true(mhp_hosted_now_ns() - start_ns >= 400000);
+	assert_int_equal(mhp_port_load(word) & (HANDLE_MOVING | HANDLE_WAIT),
+			 0);
+	assert_int_equal(stat_of(p).nr_moves_broken, 1);
+	assert_int_equal(stat_of(p).nr_holds, 1);
+	assert_true(stat_of(p).longest_hold_ns >= 400000);
+	assert_int_equal(mhp_handle_unpin(p, handle), 0);
+	mhp_port_or(word, HANDLE_MOVING);
+	assert_int_equal(mhp_handle_free(p, handle), 0);
+	assert_int_equal(mhp_handle_owner.move(p, mhp_posix_mhp(p), &move),
+			 MHP_ERR_AGAIN);
+	check_close(p);
+}
+
 /* Everybody frees every handle: each is freed once. */
 
 struct race {
@@ -482,6 +516,7 @@ int main(void)
 		cmocka_unit_test(stale_handles),
 		cmocka_unit_test(pins_have_a_limit),
 		cmocka_unit_test(memory_runs_out),
+		cmocka_unit_test(a_lost_mover_holds_nobody_up),
 		cmocka_unit_test(free_happens_once),
 		cmocka_unit_test(short_pins_do_not_stop_a_move),
 		cmocka_unit_test(values_survive_unplug),

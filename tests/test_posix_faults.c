@@ -156,12 +156,10 @@ static bool trial_run(const struct subject *subject, struct trial *t,
 
 static void subject_fails(const struct subject *subject)
 {
-	static const enum mhp_placement placements[] = {MHP_PLACEMENT_EXISTING,
-							MHP_PLACEMENT_BLOCK};
 	static const uint64_t sizes[] = {1, 3};
 
 	for (unsigned int i = 0; i < 8; i++) {
-		struct trial t = {.placement = placements[i & 1],
+		struct trial t = {.placement = both_placements[i & 1],
 				  .nr = sizes[i >> 1 & 1]};
 		enum mhp_posix_fault_how how = i & 4 ? MHP_POSIX_FAIL_FROM_THEN
 						     : MHP_POSIX_FAIL_ONCE;

@@ -173,7 +173,9 @@ mhp_posix_plug(struct mhp_posix *p, const struct mhp_posix_request *request,
 /**
  * mhp_posix_unplug() - memory leaves: offline, remove and withdraw
  *
- * Blocks of the region that are offline or removed already are no obstacle.
+ * Blocks of the region that are offline or removed already are no obstacle. If
+ * other threads use handles meanwhile, some are always pinned for a moment:
+ * pass MHP_OFFLINE_PATIENT and a deadline.
  *
  * @region_id: from mhp_posix_plug() or mhp_posix_provide()
  * @deadline_ns: absolute, on the clock of mhp_hosted_now_ns(); MHP_NO_DEADLINE
@@ -319,6 +321,8 @@ struct mhp_posix_stat {
 	uint64_t populate_ns;	      /* spent in first use */
 	uint64_t nr_moves;	      /* handles moved */
 	uint64_t nr_moves_pinned;     /* not moved because pinned */
+	uint64_t nr_moves_broken;     /* not moved because somebody waited too
+				     long for it */
 	uint64_t bytes_moved;
 	uint64_t move_ns;	  /* spent copying */
 	uint64_t nr_holds;	  /* calls that had to wait for a move */
@@ -368,7 +372,8 @@ MHP_MUST_CHECK MHP_API int mhp_handle_alloc(struct mhp_posix *p,
  * Pins count. Memory that is pinned cannot leave: pin for as long as the
  * pointer is used and no longer.
  *
- * Context: any thread; waits if this very handle is just being moved.
+ * Context: any thread; waits if this very handle is just being moved, for half
+ *   a millisecond at most (then the move is given up).
  * Return: the memory, good until unpinned; NULL (freed or never allocated, or
  *   MHP_HANDLE_PINS_MAX pins already).
  */

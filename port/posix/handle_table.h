@@ -31,18 +31,27 @@
  *    MOVING to not live, in one step. If somebody else has a pin, that step
  *    fails and the pin is undone. Only then is the page freed.
  * 5. Move: MOVING is set in a word that is live, not MOVING and has the page
- *    that shall move. From then on nobody but the mover changes the pfn (4, 5)
- *    and nobody frees (4), and pins only become fewer (2). When they are 0 the
- *    mover has the page to itself: it copies, and in one step writes the new
- *    pfn and clears MOVING. If they do not become 0 in time, it only clears
- * MOVING. 6. A page and the entry that has it agree when somebody moves it: the
- *    entry is live after its page was allocated and not live before it is
- *    freed, so a page that is just being allocated or freed is found in no live
- *    word: it does not move (MHP_ERR_AGAIN), and the next look finds it
- * settled. 7. Who finds MOVING waits: spins, then sets WAIT and sleeps on the
- *    low half of the word. The step that clears MOVING clears WAIT too and
- *    wakes everybody if it was set. Nobody waits for a thread that has a pin
- *    for longer than DRAIN_NS: pinning twice in one thread cannot deadlock.
+ *    that shall move. From then on nobody frees and nobody pins anew while
+ *    MOVING is set (2, 4), so when the pins are 0 nobody writes to the page.
+ *    The mover copies, and in one step, from a word that still is MOVING and
+ *    has the page, writes the new pfn and clears MOVING. If the pins do not
+ *    become 0 in time, it only clears MOVING.
+ * 6. A page and the entry that has it agree when somebody moves it: the entry
+ *    is live after its page was allocated and not live before it is freed, so a
+ *    page that is just being allocated or freed is found in no live word: it
+ *    does not move (MHP_ERR_AGAIN), and the next look finds it settled.
+ * 7. Who finds MOVING waits: spins, then sets WAIT and sleeps on the low half
+ *    of the word. The step that clears MOVING clears WAIT too and wakes
+ *    everybody if it was set.
+ * 8. Who has waited HOLD_NS clears MOVING himself: a mover that lost its
+ *    processor holds nobody up. Its last step (5) fails then, and what it has
+ *    copied, torn perhaps, is thrown away with the target. It cannot be fooled
+ *    by a word that is MOVING again with the same page: the engine has one
+ *    mover for a page, and a page that is freed in memory that leaves is not
+ *    allocated again.
+ *
+ * By 7 and 8 pinning twice in one thread cannot deadlock: the mover gives up,
+ * or is made to.
  *
  * Pins need no read-side section: the table stays as long as the instance, and
  * memory with a pinned page cannot leave.
@@ -90,6 +99,7 @@ struct mhp_handle_table {
 	/* since open */
 	mhp_word_t nr_moves __attribute__((aligned(64)));
 	mhp_word_t nr_moves_pinned;
+	mhp_word_t nr_moves_broken;
 	mhp_word_t bytes_moved;
 	mhp_word_t move_ns;
 	mhp_word_t nr_holds;

@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How a handle moves, and how others wait for it: the owner callbacks that the
- * engine calls when a memory block leaves. Rules 5 to 7 of handle_table.h.
+ * engine calls when a memory block leaves. Rules 5 to 8 of handle_table.h.
  *
  * A handle that is pinned for a moment is waited for, DRAIN_NS at most, and
  * meanwhile nobody pins it anew: a handle that two threads pin in turn would
  * never be found unpinned otherwise. One that stays pinned is refused and moves
- * when it is unpinned, if the engine asks again.
+ * when it is unpinned, if the engine asks again. A mover that takes too long,
+ * because the system gave its processor to somebody else, is overtaken: whoever
+ * needs the handle goes on, and the move is tried again later.
  *
  * What it does not do: choose the target (the engine did) or populate it (its
  * allocation did).
  */
-#include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "posix_internal.h"
 
 /* A pin that lasts longer counts as in use. */
 #define DRAIN_NS UINT64_C(200000)
+/* Longer than a drain and the copy of a pageblock. */
+#define HOLD_NS UINT64_C(500000)
 /* Looks at a word before the thread gives up its processor. */
 #define SPINS 100
 
@@ -33,10 +37,12 @@ static uint32_t *word_half(mhp_word_t *word)
 	return &halves[__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__];
 }
 
-static void word_sleep(mhp_word_t *word, uint64_t seen)
+static void word_sleep(mhp_word_t *word, uint64_t seen, uint64_t ns)
 {
+	const struct timespec most = {.tv_nsec = (long)ns};
+
 	syscall(SYS_futex, word_half(word), FUTEX_WAIT_PRIVATE, (uint32_t)seen,
-		NULL, NULL, 0);
+		&most, NULL, 0);
 }
 
 static void word_wake(mhp_word_t *word)
@@ -57,22 +63,50 @@ static void hold_record(struct mhp_posix *p, uint64_t start_ns)
 		;
 }
 
-/* Rule 7. */
+/* Rule 8. Whether it was us who ended it; @word receives what was found. */
+static bool hold_break(struct mhp_posix *p, struct mhp_handle_entry *entry,
+		       uint64_t *word)
+{
+	uint64_t moving = *word;
+
+	*word = moving & ~(HANDLE_MOVING | HANDLE_WAIT);
+	if (!mhp_port_cas(&entry->word, &moving, *word)) {
+		*word = moving;
+		return false;
+	}
+	if (moving & HANDLE_WAIT)
+		word_wake(&entry->word);
+	mhp_port_add(&p->handles.nr_moves_broken, 1);
+	return true;
+}
+
+/* Rule 7. Sleeps, or says that it wants to; the word after that. */
+static uint64_t hold_sleep(struct mhp_handle_entry *entry, uint64_t word,
+			   uint64_t ns)
+{
+	if (!(word & HANDLE_WAIT) &&
+	    !mhp_port_cas(&entry->word, &word, word | HANDLE_WAIT))
+		return word;
+	word_sleep(&entry->word, word | HANDLE_WAIT, ns);
+	return mhp_port_load_acquire(&entry->word);
+}
+
 uint64_t mhp_handle_hold(struct mhp_posix *p, struct mhp_handle_entry *entry)
 {
 	uint64_t start_ns = mhp_hosted_now_ns();
 	uint64_t word = mhp_port_load_acquire(&entry->word);
+	uint64_t waited;
 
 	for (unsigned int i = 0; i < SPINS && word & HANDLE_MOVING; i++) {
 		mhp_port_relax();
 		word = mhp_port_load_acquire(&entry->word);
 	}
 	while (word & HANDLE_MOVING) {
-		if (word & HANDLE_WAIT)
-			word_sleep(&entry->word, word);
-		else if (mhp_port_cas(&entry->word, &word, word | HANDLE_WAIT))
-			word_sleep(&entry->word, word | HANDLE_WAIT);
-		word = mhp_port_load_acquire(&entry->word);
+		waited = mhp_hosted_now_ns() - start_ns;
+		if (waited < HOLD_NS)
+			word = hold_sleep(entry, word, HOLD_NS - waited);
+		else if (hold_break(p, entry, &word))
+			break;
 	}
 	hold_record(p, start_ns);
 	return word;
@@ -96,39 +130,55 @@ static bool move_claim(struct mhp_handle_entry *entry, mhp_pfn_t pfn)
 	return true;
 }
 
-/* Clears MOVING; the handle has @pfn from now on, which may be as before. */
-static void move_release(struct mhp_handle_entry *entry, mhp_pfn_t pfn)
+/* Whether a word is one that moves from the page. */
+static bool word_moves(uint64_t word, mhp_pfn_t pfn)
+{
+	return word_has(word, pfn) && word & HANDLE_MOVING;
+}
+
+/*
+ * Clears MOVING; the handle has @to_pfn from now on, which may be as before.
+ * Whether it still was MOVING (rule 8).
+ */
+static bool move_release(struct mhp_handle_entry *entry, mhp_pfn_t from_pfn,
+			 mhp_pfn_t to_pfn)
 {
 	const uint64_t stays = HANDLE_LIVE | HANDLE_GEN_MASK | HANDLE_PIN_MASK;
 	uint64_t word = mhp_port_load(&entry->word);
 
-	while (!mhp_port_cas(&entry->word, &word,
-			     (word & stays) | pfn << HANDLE_PFN_SHIFT))
-		;
+	do {
+		if (!word_moves(word, from_pfn))
+			return false;
+	} while (!mhp_port_cas(&entry->word, &word,
+			       (word & stays) | to_pfn << HANDLE_PFN_SHIFT));
 	if (word & HANDLE_WAIT)
 		word_wake(&entry->word);
-}
-
-/* Waits for those who had pinned it before MOVING; whether all are gone. */
-static bool move_drain(struct mhp_handle_entry *entry)
-{
-	uint64_t deadline_ns = 0;
-	unsigned int looks = 0;
-
-	while (mhp_port_load_acquire(&entry->word) & HANDLE_PIN_MASK) {
-		if (!deadline_ns)
-			deadline_ns = mhp_hosted_now_ns() + DRAIN_NS;
-		if (mhp_hosted_now_ns() > deadline_ns)
-			return false;
-		if (++looks < SPINS)
-			mhp_port_relax();
-		else
-			sched_yield();
-	}
 	return true;
 }
 
-static void move_copy(struct mhp_posix *p, const struct mhp_move *move)
+/* Waits for those who pinned it before MOVING: 0, or why it does not move. */
+static int move_drain(struct mhp_handle_entry *entry, mhp_pfn_t pfn)
+{
+	uint64_t deadline_ns = mhp_hosted_now_ns() + DRAIN_NS;
+	uint64_t word = mhp_port_load_acquire(&entry->word);
+
+	for (unsigned int looks = 0; word_moves(word, pfn); looks++) {
+		if (!(word & HANDLE_PIN_MASK))
+			return 0;
+		if (mhp_hosted_now_ns() > deadline_ns)
+			return MHP_ERR_BUSY;
+		if (looks < SPINS)
+			mhp_port_relax();
+		else
+			sched_yield();
+		word = mhp_port_load_acquire(&entry->word);
+	}
+	return MHP_ERR_AGAIN;
+}
+
+/* Copies and has the handle use the copy: 0, or MHP_ERR_AGAIN (rule 8). */
+static int move_finish(struct mhp_posix *p, struct mhp_handle_entry *entry,
+		       const struct mhp_move *move)
 {
 	uint64_t size_bytes = mhp_page_bytes(&p->geometry) << move->order;
 	uint64_t start_ns = mhp_hosted_now_ns();
@@ -137,9 +187,12 @@ static void move_copy(struct mhp_posix *p, const struct mhp_move *move)
 	mhp_posix_copy(mhp_posix_address(p, move->to_pfn),
 		       mhp_posix_address(p, move->from_pfn),
 		       (size_t)size_bytes);
+	if (!move_release(entry, move->from_pfn, move->to_pfn))
+		return MHP_ERR_AGAIN;
 	mhp_port_add(&table->move_ns, mhp_hosted_now_ns() - start_ns);
 	mhp_port_add(&table->bytes_moved, size_bytes);
 	mhp_port_add(&table->nr_moves, 1);
+	return 0;
 }
 
 static struct mhp_handle_entry *entry_of(struct mhp_posix *p, uint64_t cookie)
@@ -149,29 +202,28 @@ static struct mhp_handle_entry *entry_of(struct mhp_posix *p, uint64_t cookie)
 	return &p->handles.entries[cookie];
 }
 
-/* Rules 5 and 6. */
+/* Rules 5 and 6. Whoever breaks the hold lets the engine try again. */
 static int handle_move(void *ctx, struct mhp *m, const struct mhp_move *move)
 {
 	struct mhp_posix *p = ctx;
 	struct mhp_handle_entry *entry = entry_of(p, move->cookie);
-	unsigned int order;
+	int err;
 
 	(void)m;
 	if (!entry || !move_claim(entry, move->from_pfn))
 		return MHP_ERR_AGAIN;
-	order = handle_life_order(mhp_port_load_acquire(&entry->life));
-	if (order != move->order) {
-		move_release(entry, move->from_pfn);
-		return MHP_ERR_AGAIN;
-	}
-	if (!move_drain(entry)) {
-		move_release(entry, move->from_pfn);
+	/* A page of that number may be of another size by now. */
+	if (handle_life_order(mhp_port_load_acquire(&entry->life)) !=
+	    move->order)
+		err = MHP_ERR_AGAIN;
+	else
+		err = move_drain(entry, move->from_pfn);
+	if (!err)
+		return move_finish(p, entry, move);
+	(void)move_release(entry, move->from_pfn, move->from_pfn);
+	if (err == MHP_ERR_BUSY)
 		mhp_port_add(&p->handles.nr_moves_pinned, 1);
-		return MHP_ERR_BUSY;
-	}
-	move_copy(p, move);
-	move_release(entry, move->to_pfn);
-	return 0;
+	return err;
 }
 
 static uint32_t handle_count_pins(void *ctx, struct mhp *m, mhp_pfn_t pfn,
