@@ -6,10 +6,10 @@
  *   linear   | block 0 | block 1 | ...      one byte a block: mapped or not
  *   window   | page | page | page | ...     one bit a page: mapped or not
  *
- * Both are reserved once, for the whole span, without memory behind them; to map
- * is to note it, to unmap is to drop the content. A window piece that is backed
- * by memory that was in use before is filled with a pattern, as real memory
- * would hold it.
+ * Both are reserved once, for the whole span, without memory behind them; to
+ * map is to note it, to unmap is to drop the content. A window piece that is
+ * backed by memory that was in use before is filled with a pattern, as real
+ * memory would hold it.
  *
  * What it does not do: put the window and the linear map on the same memory.
  */
@@ -235,7 +235,8 @@ static uint8_t *model_linear(const struct mhp_model *model, mhp_pfn_t pfn)
 	return model->linear.base + (pfn << model->geometry.page_shift);
 }
 
-/* Strict: what no boot range covers of a boot block is a hole, and not memory. */
+/* Strict: what no boot range covers of a boot block is a hole, and not
+ * memory. */
 static void model_protect_holes(struct mhp_model *model, struct mhp_range range)
 {
 	mhp_pfn_t at = range.start_pfn, end = mhp_range_end_pfn(range);

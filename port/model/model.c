@@ -2,9 +2,10 @@
 /*
  * The model's life, fault plan, clock, mutex and small objects.
  *
- * Invariants checked here: an object comes back once, with the size it was asked
- * for; when the instance has ended, no object and no mapping is left. The buffer
- * and all objects are filled with a pattern, so that nobody relies on zero.
+ * Invariants checked here: an object comes back once, with the size it was
+ * asked for; when the instance has ended, no object and no mapping is left. The
+ * buffer and all objects are filled with a pattern, so that nobody relies on
+ * zero.
  *
  * What it does not do: more than one instance a model.
  */

@@ -2,13 +2,14 @@
 /*
  * port/model: a machine that is only numbers.
  *
- * Any geometry, up to 52 physical address bits, and a clock that only moves when
- * told. Address space is reserved for the span a machine asks for; content and
- * memmap exist only where they were touched. A fault plan makes the k-th fallible
- * operation fail, once or from then on. One model is one instance of the engine.
+ * Any geometry, up to 52 physical address bits, and a clock that only moves
+ * when told. Address space is reserved for the span a machine asks for; content
+ * and memmap exist only where they were touched. A fault plan makes the k-th
+ * fallible operation fail, once or from then on. One model is one instance of
+ * the engine.
  *
- * What it does not do: the memmap window and the linear map are different memory
- * (port/posix has them on the same pages).
+ * What it does not do: the memmap window and the linear map are different
+ * memory (port/posix has them on the same pages).
  */
 #ifndef MHP_MODEL_H
 #define MHP_MODEL_H
@@ -82,8 +83,8 @@ void mhp_model_advance(struct mhp_model *model, uint64_t ns);
 /**
  * mhp_model_fail() - set the fault plan
  *
- * Counts the fallible operations (map_linear, map_memmap, meta_alloc, first_use)
- * from now on, from 1. A failing meta_alloc returns NULL, the others
+ * Counts the fallible operations (map_linear, map_memmap, meta_alloc,
+ * first_use) from now on, from 1. A failing meta_alloc returns NULL, the others
  * MHP_ERR_NOMEM.
  *
  * @k: which call fails

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests share: small machines of many geometries, snapshots of an
+ * instance, and an owner of movable pages that behaves as it is told.
+ *
+ * A machine is 24 memory blocks: boot memory from block 0 on, nothing from
+ * FIRST_BLOCK on, where the tests plug. A test that takes a machine is run once
+ * for each geometry, as a test of its own whose name says which.
+ *
+ * What it does not do: machines with holes and several boot nodes in one block;
+ * tests that need those configure a model themselves.
+ */
+#ifndef MHP_TESTS_SUPPORT_H
+#define MHP_TESTS_SUPPORT_H
+
+/* cmocka wants these four first. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <inttypes.h>
+#include <stdbool.h>
+
+#include "model.h"
+
+/** Blocks of a machine, of its boot memory, and the first that is not there. */
+#define NR_BLOCKS 24
+#define NR_BOOT_BLOCKS 4
+#define FIRST_BLOCK 8
+
+/**
+ * struct machine_case - a machine to run a test on
+ */
+struct machine_case {
+	const char *name;
+	struct mhp_geometry geometry;
+	uint32_t flags; /* MHP_MODEL_* */
+	bool zones;	/* the first boot blocks are DMA and DMA32 */
+};
+
+extern const struct machine_case machine_cases[];
+extern const unsigned int nr_machine_cases;
+
+/** machine_case_default() - what MHP_TEST_GEOMETRY names; unset: the first */
+const struct machine_case *machine_case_default(void);
+
+/**
+ * struct machine - a machine that a test runs on
+ */
+struct machine {
+	const struct machine_case *c;
+	struct mhp_model *model;
+	struct mhp *m;
+	const struct mhp_geometry *g;
+};
+
+/**
+ * machine_config() - the configuration of a case's standard machine
+ *
+ * @boot: receives its boot ranges
+ */
+struct mhp_model_config machine_config(const struct machine_case *c,
+				       struct mhp_boot_range boot[2]);
+
+/** machine_start() - the standard machine, with @flags beside the case's own */
+void machine_start(struct machine *mc, const struct machine_case *c,
+		   uint32_t flags);
+
+/** machine_start_config() - a machine of the test's own */
+void machine_start_config(struct machine *mc, const struct machine_case *c,
+			  const struct mhp_model_config *config);
+
+/** machine_end() - check it, end it; the model looks for what is left */
+void machine_end(struct machine *mc);
+
+/** struct machine_test - a test that takes a struct machine */
+struct machine_test {
+	const char *name;
+	void (*run)(struct machine *mc);
+};
+
+/**
+ * machine_run() - run tests, each on every case, or on the default one alone
+ *
+ * @all: every case; but only that of MHP_TEST_GEOMETRY, if it is set
+ *
+ * Return: number of failed tests, for main().
+ */
+int machine_run(const char *group, const struct machine_test *tests,
+		unsigned int nr_tests, bool all);
+
+/** block_range() - @nr memory blocks from @block_id on */
+struct mhp_range block_range(const struct machine *mc, uint64_t block_id,
+			     uint64_t nr);
+
+/** block_start() - first pfn of a block */
+mhp_pfn_t block_start(const struct machine *mc, uint64_t block_id);
+
+/* Short forms of the calls that tests make all the time. */
+int add_blocks(struct machine *mc, uint64_t block_id, uint64_t nr,
+	       enum mhp_placement placement);
+int online_blocks(struct machine *mc, uint64_t block_id, uint64_t nr,
+		  enum mhp_online_type type);
+void plug(struct machine *mc, uint64_t block_id, uint64_t nr,
+	  enum mhp_placement placement, enum mhp_online_type type);
+struct mhp_block_info block_info(struct machine *mc, uint64_t block_id);
+struct mhp_page_info page_info(struct machine *mc, mhp_pfn_t pfn);
+struct mhp_zone_info zone_info(struct machine *mc, unsigned int node,
+			       enum mhp_zone_type zone);
+struct mhp_stat stat_now(struct machine *mc);
+
+/** alloc_unmovable() - a page or run that nobody can move; must succeed */
+mhp_pfn_t alloc_unmovable(struct machine *mc, unsigned int order);
+
+/** alloc_in_block() - serve @request from block @block_id; the pages that come
+ * first are given back. @request says what is movable. Must succeed. */
+mhp_pfn_t alloc_in_block(struct machine *mc, const struct mhp_request *request,
+			 uint64_t block_id);
+
+/** check_ok() - mhp_check() says that all is well, or the test fails */
+void check_ok(struct machine *mc);
+
+/** What a snapshot leaves out. */
+#define SNAP_NO_PAGES (1u << 0) /* which page is what: pages may have moved */
+#define SNAP_NO_COSTS (1u << 1) /* memory that the records take */
+
+/**
+ * snapshot() - an instance as text, through the public interface alone
+ *
+ * Blocks, runs of alike pages, zones, statistics that do not only grow, and
+ * what the model has given. To be freed by the caller.
+ */
+char *snapshot(struct machine *mc, unsigned int leave_out);
+
+/** assert_same() - two snapshots agree; prints the first lines that do not */
+void assert_same(const char *before, const char *after);
+
+/** unchanged() - the instance is as in @before, which is freed, and sound */
+void unchanged(struct machine *mc, char *before, unsigned int leave_out);
+
+/** A pseudo-random generator: xorshift64*, so that a seed says all. */
+struct dice {
+	uint64_t state;
+};
+
+/** dice_start() - from MHP_TEST_SEED, or @seed; printed */
+void dice_start(struct dice *dice, uint64_t seed);
+
+/** dice_below() - a number from 0 to @n - 1; @n is not 0 */
+uint64_t dice_below(struct dice *dice, uint64_t n);
+
+/** env_number() - a number from the environment, or @other */
+uint64_t env_number(const char *name, uint64_t other);
+
+/** What an owner answers when it shall move an item. */
+enum answer {
+	ANSWER_MOVED = 0,
+	ANSWER_REFUSED,
+	ANSWER_REFUSED_ONCE, /* then it moves */
+	ANSWER_AGAIN,
+	ANSWER_LATER,  /* keeps the target; see shelf_complete() */
+	ANSWER_BROKEN, /* some other error */
+};
+
+#define NR_ITEMS 1024
+
+/** struct item - an allocation on a shelf; its index is its cookie */
+struct item {
+	bool live;
+	uint8_t order;
+	enum answer answer;
+	uint32_t pins;
+	mhp_pfn_t pfn;
+	mhp_pfn_t to_pfn; /* target of a move in flight, or MHP_PFN_NONE */
+	uint32_t nr_asked;
+};
+
+/**
+ * struct shelf - an owner of movable pages, and what it owns
+ *
+ * The first eight bytes of each page hold the item's number, and move with it.
+ */
+struct shelf {
+	struct machine *mc;
+	uint16_t owner;
+	uint64_t nr_moved;
+	/* Called at the start of each move, if set. */
+	void (*at_move)(struct shelf *shelf, const struct mhp_move *move);
+	void *at_move_arg;
+	struct item items[NR_ITEMS];
+};
+
+/** The name under which a shelf registers. */
+#define SHELF_NAME "shelf"
+
+/** shelf_open() - register an owner; shelf_close() frees all and unregisters */
+struct shelf *shelf_open(struct machine *mc);
+void shelf_close(struct shelf *shelf);
+
+/**
+ * shelf_alloc() - allocate an item as @request says, movable
+ *
+ * @request: owner, mobility and cookie are filled in; NULL: one page
+ *
+ * Return: the item, or NULL without memory.
+ */
+struct item *shelf_alloc(struct shelf *shelf,
+			 const struct mhp_request *request);
+
+/** shelf_fill() - @nr items of @order in block @block_id */
+void shelf_fill(struct shelf *shelf, uint64_t block_id, unsigned int order,
+		unsigned int nr);
+
+/** shelf_free() - free an item, after a look at its content */
+void shelf_free(struct shelf *shelf, struct item *item);
+
+/** shelf_complete() - end the item's move in flight */
+int shelf_complete(struct shelf *shelf, struct item *item, bool moved);
+
+/** shelf_verify() - every item is where it believes, with its content */
+void shelf_verify(struct shelf *shelf);
+
+/** shelf_in_block() - items that are in a block */
+unsigned int shelf_in_block(struct shelf *shelf, uint64_t block_id);
+
+#endif

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+/* What a test knows of a machine; see world.h. */
+#include "world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t world_below(struct world *w, uint64_t n)
+{
+	return dice_below(&w->dice, n);
+}
+
+static uint64_t world_block(const struct world *w, mhp_pfn_t pfn)
+{
+	return mhp_block_id(w->mc.g, pfn);
+}
+
+/* What boot memory keeps is only known by asking, once. */
+static void world_read_boot(struct world *w)
+{
+	mhp_pfn_t pfn;
+	uint64_t id = 0;
+
+	for (; !mhp_block_next(w->mc.m, &id); id++)
+		w->life[id] = MHP_BLOCK_ONLINE;
+	for (pfn = 0; pfn < w->nr_pages; pfn++) {
+		switch (page_info(&w->mc, pfn).use) {
+		case MHP_PAGE_ABSENT:
+			break;
+		case MHP_PAGE_FREE:
+			w->map[pfn] = MAP_FREE;
+			break;
+		case MHP_PAGE_MEMMAP:
+		case MHP_PAGE_RESERVED:
+			w->map[pfn] = MAP_KEPT;
+			break;
+		default:
+			fail_msg("boot memory is in use");
+		}
+	}
+}
+
+struct world *world_start(const struct machine_case *c, uint64_t seed)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	unsigned int i;
+
+	assert_non_null(w);
+	machine_start(&w->mc, c, 0);
+	dice_start(&w->dice, seed);
+	w->shelf = shelf_open(&w->mc);
+	w->nr_pages = block_start(&w->mc, NR_BLOCKS);
+	w->map = calloc(w->nr_pages, 1);
+	assert_non_null(w->map);
+	for (i = 0; i < NR_ITEMS; i++)
+		w->item_at[i] = w->item_to[i] = MHP_PFN_NONE;
+	world_read_boot(w);
+	return w;
+}
+
+static void world_settle(struct world *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_OPS; i++) {
+		if (w->open[i])
+			mhp_offline_cancel(w->mc.m, &w->ops[i]);
+		w->open[i] = false;
+	}
+	for (i = 0; i < NR_ITEMS; i++)
+		if (w->shelf->items[i].live &&
+		    w->shelf->items[i].to_pfn != MHP_PFN_NONE)
+			assert_int_equal(shelf_complete(w->shelf,
+							&w->shelf->items[i],
+							i % 2),
+					 0);
+	for (i = 0; i < NR_HELD; i++)
+		if (w->held[i].live)
+			assert_int_equal(mhp_frame_free(w->mc.m, w->held[i].pfn,
+							w->held[i].order),
+					 0);
+}
+
+void world_end(struct world *w)
+{
+	struct mhp_range hot = block_range(&w->mc, FIRST_BLOCK,
+					   NR_BLOCKS - FIRST_BLOCK);
+	uint64_t id = 0;
+	int err;
+
+	world_settle(w);
+	shelf_close(w->shelf);
+	check_ok(&w->mc);
+	for (; !mhp_block_next(w->mc.m, &id) && id < FIRST_BLOCK; id++)
+		if (block_info(&w->mc, id).state == MHP_BLOCK_OFFLINE)
+			assert_int_equal(
+				online_blocks(&w->mc, id, 1, MHP_ONLINE_KERNEL),
+				0);
+	/* Blocks with memmaps of others leave after those. */
+	for (id = NR_BLOCKS; id-- > FIRST_BLOCK;) {
+		if (w->life[id] == MHP_BLOCK_OFFLINE)
+			assert_int_equal(mhp_remove(w->mc.m,
+						    block_range(&w->mc, id, 1),
+						    NULL),
+					 0);
+	}
+	do {
+		uint64_t before = stat_now(&w->mc).nr_removes;
+
+		for (id = FIRST_BLOCK; id < NR_BLOCKS; id++)
+			(void)!mhp_offline_and_remove(
+				w->mc.m, block_range(&w->mc, id, 1),
+				MHP_NO_DEADLINE, 0, NULL);
+		err = mhp_remove(w->mc.m, hot, NULL);
+		if (err == MHP_ERR_BUSY)
+			assert_true(stat_now(&w->mc).nr_removes > before);
+	} while (err == MHP_ERR_BUSY);
+	assert_int_equal(err, MHP_ERR_NOENT);
+	assert_int_equal(stat_now(&w->mc).existing_bytes, 0);
+	machine_end(&w->mc);
+	free(w->map);
+	free(w);
+}
+
+bool world_run_is_free(const struct world *w, mhp_pfn_t pfn, unsigned int order)
+{
+	uint64_t i;
+
+	if (w->life[world_block(w, pfn)] != MHP_BLOCK_ONLINE)
+		return false;
+	for (i = 0; i < UINT64_C(1) << order; i++)
+		if (w->map[pfn + i] != MAP_FREE)
+			return false;
+	return true;
+}
+
+void world_take(struct world *w, mhp_pfn_t pfn, unsigned int order)
+{
+	assert_true(pfn + (UINT64_C(1) << order) <= w->nr_pages);
+	assert_int_equal(pfn & ((UINT64_C(1) << order) - 1), 0);
+	assert_true(world_run_is_free(w, pfn, order));
+	memset(w->map + pfn, MAP_TAIL, (size_t)1 << order);
+	w->map[pfn] = (uint8_t)(MAP_HEAD + order);
+}
+
+void world_give(struct world *w, mhp_pfn_t pfn, unsigned int order)
+{
+	uint8_t now = w->life[world_block(w, pfn)] == MHP_BLOCK_OFFLINE
+			      ? MAP_OFFLINE
+			      : MAP_FREE;
+
+	memset(w->map + pfn, now, (size_t)1 << order);
+}
+
+/* An item that stays in a block that is leaving is no new allocation. */
+static void world_stays(struct world *w, mhp_pfn_t pfn, unsigned int order)
+{
+	uint64_t id = world_block(w, pfn);
+	enum mhp_block_state life = w->life[id];
+
+	if (life == MHP_BLOCK_GOING_OFFLINE)
+		w->life[id] = MHP_BLOCK_ONLINE;
+	world_take(w, pfn, order);
+	w->life[id] = life;
+}
+
+void world_sync_items(struct world *w)
+{
+	const struct item *items = w->shelf->items;
+	mhp_pfn_t at[NR_ITEMS], to[NR_ITEMS];
+	unsigned int i;
+
+	memcpy(at, w->item_at, sizeof(at));
+	memcpy(to, w->item_to, sizeof(to));
+	for (i = 0; i < NR_ITEMS; i++) {
+		if (at[i] != MHP_PFN_NONE)
+			world_give(w, at[i], items[i].order);
+		if (to[i] != MHP_PFN_NONE)
+			world_give(w, to[i], items[i].order);
+		w->item_at[i] = items[i].live ? items[i].pfn : MHP_PFN_NONE;
+		w->item_to[i] = items[i].live ? items[i].to_pfn : MHP_PFN_NONE;
+	}
+	for (i = 0; i < NR_ITEMS; i++) {
+		mhp_pfn_t now[2] = {w->item_at[i], w->item_to[i]};
+		unsigned int k;
+
+		for (k = 0; k < 2; k++) {
+			if (now[k] == MHP_PFN_NONE)
+				continue;
+			if (now[k] == at[i] || now[k] == to[i])
+				world_stays(w, now[k], items[i].order);
+			else
+				world_take(w, now[k], items[i].order);
+		}
+	}
+}
+
+void world_sync_engine(struct world *w)
+{
+	mhp_pfn_t pfn;
+
+	for (pfn = 0; pfn < w->nr_pages; pfn++) {
+		struct mhp_page_info info;
+
+		if (w->map[pfn] != MAP_FREE && w->map[pfn] != MAP_ENGINE)
+			continue;
+		info = page_info(&w->mc, pfn);
+		w->map[pfn] = info.use == MHP_PAGE_ALLOCATED && info.owner == 1
+				      ? MAP_ENGINE
+				      : MAP_FREE;
+	}
+}
+
+void world_set_life(struct world *w, uint64_t id, enum mhp_block_state life)
+{
+	mhp_pfn_t start = block_start(&w->mc, id);
+	size_t nr = mhp_block_pages(w->mc.g), kept = 0;
+	uint8_t now = MAP_ABSENT;
+
+	if (life == MHP_BLOCK_OFFLINE)
+		now = MAP_OFFLINE;
+	if (life == MHP_BLOCK_ONLINE)
+		now = MAP_FREE;
+	if (life == MHP_BLOCK_ONLINE)
+		kept = block_info(&w->mc, id).nr_memmap;
+	w->life[id] = life;
+	memset(w->map + start, MAP_KEPT, kept);
+	memset(w->map + start + kept, now, nr - kept);
+}
+
+/* Whether unmovable pages may go to the pageblock of @pfn: it is empty, or
+ * holds unmovable pages already. */
+static bool pageblock_takes_unmovable(struct world *w, mhp_pfn_t pfn)
+{
+	mhp_pfn_t end = pfn + mhp_pageblock_pages(w->mc.g);
+
+	for (; pfn < end; pfn++)
+		if (w->map[pfn] >= MAP_HEAD || w->map[pfn] == MAP_ENGINE)
+			return page_info(&w->mc, pfn).mobility == MHP_UNMOVABLE;
+	return true;
+}
+
+static bool zone_allowed(const struct mhp_request *r, unsigned int zone)
+{
+	unsigned int limit = r->zone_limit;
+
+	if (!limit)
+		limit = r->mobility == MHP_MOVABLE ? MHP_ZONE_MOVABLE
+						   : MHP_ZONE_NORMAL;
+	if (r->flags & MHP_ALLOC_THIS_ZONE)
+		return zone == limit;
+	return zone <= limit;
+}
+
+static bool node_allowed(const struct mhp_request *r, unsigned int node)
+{
+	if (r->node_mask && !(r->node_mask >> node & 1))
+		return false;
+	return !(r->flags & MHP_ALLOC_THIS_NODE) || !r->node_plus_1 ||
+	       r->node_plus_1 == node + 1;
+}
+
+static bool pageblock_could_serve(struct world *w, mhp_pfn_t start,
+				  const struct mhp_request *r)
+{
+	unsigned int align = r->align_order > r->order ? r->align_order
+						       : r->order;
+	mhp_pfn_t end = start + mhp_pageblock_pages(w->mc.g), pfn;
+	struct mhp_page_info info = page_info(&w->mc, start);
+
+	if (!zone_allowed(r, info.zone) || !node_allowed(r, info.node))
+		return false;
+	if (r->mobility == MHP_UNMOVABLE &&
+	    !pageblock_takes_unmovable(w, start))
+		return false;
+	for (pfn = start; pfn < end; pfn += UINT64_C(1) << align) {
+		if (r->limit_pfn &&
+		    pfn + (UINT64_C(1) << r->order) > r->limit_pfn)
+			return false;
+		if (world_run_is_free(w, pfn, r->order))
+			return true;
+	}
+	return false;
+}
+
+bool world_could_serve(struct world *w, const struct mhp_request *request)
+{
+	mhp_pfn_t pfn = 0;
+
+	for (; pfn < w->nr_pages; pfn += mhp_pageblock_pages(w->mc.g))
+		if (w->life[world_block(w, pfn)] == MHP_BLOCK_ONLINE &&
+		    pageblock_could_serve(w, pfn, request))
+			return true;
+	return false;
+}
+
+static void verify_page(struct world *w, mhp_pfn_t pfn, mhp_pfn_t *head)
+{
+	struct mhp_page_info info = page_info(&w->mc, pfn);
+	bool leaving = w->life[world_block(w, pfn)] == MHP_BLOCK_GOING_OFFLINE;
+	uint8_t what = w->map[pfn];
+
+	if (what >= MAP_HEAD)
+		*head = pfn;
+	if (what >= MAP_HEAD || what == MAP_TAIL) {
+		assert_int_equal(info.use, MHP_PAGE_ALLOCATED);
+		assert_int_equal(info.head_pfn, *head);
+		assert_int_equal(info.order, w->map[*head] - MAP_HEAD);
+	} else if (what == MAP_ENGINE) {
+		assert_int_equal(info.use, MHP_PAGE_ALLOCATED);
+		assert_int_equal(info.owner, 1);
+	} else if (what == MAP_FREE) {
+		assert_int_equal(info.use,
+				 leaving ? MHP_PAGE_ISOLATED : MHP_PAGE_FREE);
+	} else if (what == MAP_KEPT) {
+		assert_true(info.use == MHP_PAGE_MEMMAP ||
+			    info.use == MHP_PAGE_RESERVED);
+	} else if (what == MAP_OFFLINE) {
+		assert_true(info.use == MHP_PAGE_OFFLINE ||
+			    info.use == MHP_PAGE_MEMMAP);
+	} else {
+		assert_int_equal(info.use, MHP_PAGE_ABSENT);
+	}
+}
+
+static void verify_block(struct world *w, uint64_t id)
+{
+	mhp_pfn_t pfn = block_start(&w->mc, id), head = MHP_PFN_NONE;
+	uint64_t nr = mhp_block_pages(w->mc.g), nr_free = 0;
+	struct mhp_block_info b;
+
+	if (w->life[id] == MHP_BLOCK_ABSENT) {
+		assert_int_equal(mhp_block_query(w->mc.m, id, &b),
+				 MHP_ERR_NOENT);
+		return;
+	}
+	for (; nr; nr--, pfn++) {
+		verify_page(w, pfn, &head);
+		nr_free += w->map[pfn] == MAP_FREE;
+	}
+	b = block_info(&w->mc, id);
+	assert_int_equal(b.state, w->life[id]);
+	assert_int_equal(b.nr_free + b.nr_isolated, nr_free);
+	if (b.state == MHP_BLOCK_ONLINE)
+		assert_int_equal(b.nr_isolated, 0);
+}
+
+void world_verify(struct world *w)
+{
+	uint64_t id;
+
+	for (id = 0; id < NR_BLOCKS; id++)
+		verify_block(w, id);
+	shelf_verify(w->shelf);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine together with what a test knows of it: one byte for each page, kept
+ * by the simplest rules there are, to be compared with the engine's answers.
+ *
+ *   map     | MEMMAP | FREE | HEAD + 2 | TAIL | TAIL | TAIL | FREE ...
+ *   life    state of each block, as the test believes
+ *
+ * What it does not model: which pageblocks are for movable pages. It asks the
+ * engine, and only to tell whether a refused allocation was refused rightly.
+ */
+#ifndef MHP_TESTS_WORLD_H
+#define MHP_TESTS_WORLD_H
+
+#include "support.h"
+
+#define MAP_ABSENT 0
+#define MAP_OFFLINE 1
+#define MAP_KEPT 2 /* memmap, state, or kept by the embedder */
+#define MAP_FREE 3
+#define MAP_ENGINE 4 /* a memmap in existing memory */
+#define MAP_TAIL 5
+#define MAP_HEAD 16 /* + order */
+
+#define NR_HELD 512
+#define NR_OPS 2
+
+/* An unmovable allocation. */
+struct held {
+	bool live;
+	uint8_t order;
+	mhp_pfn_t pfn;
+};
+
+struct world {
+	struct machine mc;
+	struct dice dice;
+	struct shelf *shelf;
+	uint64_t nr_pages;
+	uint8_t *map;
+	enum mhp_block_state life[NR_BLOCKS];
+	struct held held[NR_HELD];
+	mhp_pfn_t item_at[NR_ITEMS]; /* where the map has an item, or NONE */
+	mhp_pfn_t item_to[NR_ITEMS]; /* and the target of its move */
+	struct mhp_offline ops[NR_OPS];
+	bool open[NR_OPS];
+};
+
+/** world_start() - the standard machine of a case, and its map */
+struct world *world_start(const struct machine_case *c, uint64_t seed);
+
+/** world_end() - give everything back; all is as at the start */
+void world_end(struct world *w);
+
+/** world_below() - a random number from 0 to @n - 1 */
+uint64_t world_below(struct world *w, uint64_t n);
+
+/** world_verify() - every page, block and item is as the map says */
+void world_verify(struct world *w);
+
+/** world_run() - whether pages are free, in a block that hands out pages */
+bool world_run_is_free(const struct world *w, mhp_pfn_t pfn,
+		       unsigned int order);
+
+/** world_take() - note an allocation; world_give() - note that it is free */
+void world_take(struct world *w, mhp_pfn_t pfn, unsigned int order);
+void world_give(struct world *w, mhp_pfn_t pfn, unsigned int order);
+
+/** world_sync_items() - note where the movable pages are after moves */
+void world_sync_items(struct world *w);
+
+/** world_sync_engine() - note what the engine took for memmaps, or gave back */
+void world_sync_engine(struct world *w);
+
+/** world_set_life() - note that a block went on- or offline, came or went */
+void world_set_life(struct world *w, uint64_t id, enum mhp_block_state life);
+
+/** world_could_serve() - whether a free run as requested exists */
+bool world_could_serve(struct world *w, const struct mhp_request *request);
+
+#endif
