@@ -134,6 +134,8 @@ static bool search_try(struct search *s, const struct pageblock *pb)
 		return true;
 	if (s->cursor)
 		pageblock_let_go(s->m, pb, s->owner);
+	else
+		pageblock_close(s->m, pb, false);
 	return false;
 }
 
@@ -435,29 +437,56 @@ static bool search_nodes(struct search *s, bool (*search)(struct search *))
 
 	for (i = 0; i < nr; i++) {
 		unsigned int node = s->m->node_order[from * nr + i];
+		bool allowed = !request->node_mask ||
+			       request->node_mask >> node & 1;
 
-		if (request->node_mask && !(request->node_mask >> node & 1))
-			continue;
-		if (search_node(s, node, search))
+		if (allowed && search_node(s, node, search))
 			return true;
-		if (request->flags & MHP_ALLOC_THIS_NODE)
+		if (request->flags & MHP_ALLOC_THIS_NODE &&
+		    request->node_plus_1)
 			break;
 	}
 	return false;
 }
 
-/* The rest of the pageblock that the cursor points into, then let go of it. */
-static bool search_cursor(struct search *s)
+/* The block that the cursor points into, or NULL. */
+static struct mhp_block *search_cursor_block(const struct search *s,
+					     mhp_pfn_t at)
 {
-	mhp_pfn_t at = s->cursor ? mhp_port_load(s->cursor) : MHP_PFN_NONE;
 	struct mhp_block *blk;
+
+	if (at == MHP_PFN_NONE)
+		return NULL;
+	blk = section_block(s->m, at);
+	return blk && block_serves(block_status(blk)) ? blk : NULL;
+}
+
+/* The pageblock behind the one that was taken whole last time. */
+static bool search_cursor_whole(struct search *s, mhp_pfn_t at)
+{
+	struct mhp_block *blk = search_cursor_block(s, at);
+	struct pageblock pb;
+	bool remains;
+
+	if (!blk || block_has(block_status(blk), BLOCK_MANY))
+		return false;
+	pb = pageblock_of(s->m, blk, at);
+	if (pb.index + 1 == s->m->layout.nr_pageblocks)
+		return false;
+	pb = pageblock_at(s->m, blk, pb.index + 1);
+	s->zone = block_zone(block_status(blk));
+	s->node = block_node(block_status(blk));
+	return open_try(s, &pb, &remains);
+}
+
+/* The rest of the pageblock that the cursor points into, then let go of it. */
+static bool search_cursor_rest(struct search *s, mhp_pfn_t at)
+{
+	struct mhp_block *blk = search_cursor_block(s, at);
 	struct pageblock pb;
 	uint32_t row;
 
-	if (at == MHP_PFN_NONE || search_whole(s))
-		return false;
-	blk = section_block(s->m, at);
-	if (!blk || !block_serves(block_status(blk)))
+	if (!blk)
 		return false;
 	pb = pageblock_of(s->m, blk, at);
 	row = (uint32_t)(at & (s->m->layout.pageblock_pages - 1)) >>
@@ -467,6 +496,15 @@ static bool search_cursor(struct search *s)
 		return true;
 	pageblock_let_go(s->m, &pb, s->owner);
 	return false;
+}
+
+static bool search_cursor(struct search *s)
+{
+	if (!s->cursor)
+		return false;
+	return search_whole(s)
+		       ? search_cursor_whole(s, mhp_port_load(s->cursor))
+		       : search_cursor_rest(s, mhp_port_load(s->cursor));
 }
 
 int frame_search(struct search *s)

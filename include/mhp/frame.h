@@ -23,7 +23,7 @@ struct mhp;
 #define MHP_COOKIE_BITS 40
 #define MHP_COOKIE_MAX ((UINT64_C(1) << MHP_COOKIE_BITS) - 1)
 
-/** Only the preferred node: do not fall back to others. */
+/** Only the preferred node, if one is named: do not fall back to others. */
 #define MHP_ALLOC_THIS_NODE (1u << 0)
 /** Only the zone limit itself: do not fall back to lower zones. */
 #define MHP_ALLOC_THIS_ZONE (1u << 1)
@@ -33,7 +33,9 @@ struct mhp;
  *
  * Zones: an allocation comes from the highest zone it may use that has a free
  * page: movable ones may use MOVABLE and everything below, unmovable ones
- * NORMAL and below. Nodes: the preferred one first, then by distance.
+ * NORMAL and below. Nodes: the preferred one first, then by distance. A
+ * pageblock that was begun is used up first, so memory that comes online in a
+ * better zone serves from the next pageblock on.
  */
 struct mhp_request {
 	uint32_t size_bytes;  /* sizeof(struct mhp_request), or 0 */
