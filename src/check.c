@@ -7,11 +7,11 @@
  * Called at rest: allocations that are under way would look like broken rules.
  */
 #include "block.h"
-#include "boot.h"
+#include "boot_map.h"
 #include "check_pageblock.h"
+#include "desc.h"
 #include "section.h"
 #include "stat.h"
-#include "vmemmap.h"
 #include "zone.h"
 
 /* What a walk over all blocks adds up. */

@@ -5,10 +5,10 @@
  * has moved.
  */
 #include "block.h"
+#include "desc.h"
 #include "libc.h"
 #include "offline.h"
 #include "text.h"
-#include "vmemmap.h"
 
 /* Passes over a block whose pages are being freed all the time. */
 #define FORECAST_TRIES 8

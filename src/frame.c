@@ -9,9 +9,9 @@
  */
 #include "frame.h"
 
-#include "boot.h"
+#include "boot_map.h"
+#include "desc.h"
 #include "section.h"
-#include "vmemmap.h"
 
 static uint64_t frame_expect(const struct mhp_request *request)
 {
@@ -126,7 +126,7 @@ frame_alloc_row(struct mhp *m, const mhp_word_t *cursor,
 	}
 	do {
 		pfns[got] = at + (unsigned int)__builtin_ctzll(mask);
-		mhp_port_store(vmemmap_word(m, blk, pfns[got++]), desc);
+		mhp_port_store(desc_word(m, blk, pfns[got++]), desc);
 		mask &= mask - 1;
 	} while (nr > 1 && mask);
 	return got;
@@ -362,7 +362,7 @@ void *mhp_frame_extra(struct mhp *m, mhp_pfn_t pfn)
 	mhp_port_read_lock();
 	blk = section_block(m, pfn);
 	if (blk && block_serves(block_status(blk)))
-		extra = vmemmap_word(m, blk, pfn) + 1;
+		extra = desc_word(m, blk, pfn) + 1;
 	mhp_port_read_unlock();
 	return extra;
 }

@@ -6,7 +6,7 @@
  */
 #include "frame.h"
 
-#include "vmemmap.h"
+#include "desc.h"
 
 /* Positions in a row that are multiples of 2^order. */
 static const uint64_t row_aligned[7] = {
@@ -102,7 +102,7 @@ static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
 			mhp_port_or(&pb->tails[row + i], UINT64_MAX);
 	}
 	s->pfn = run_pfn(s, pb, row, (unsigned int)__builtin_ctzll(mask));
-	mhp_port_store(vmemmap_word(s->m, pb->blk, s->pfn), s->desc);
+	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
 	if (s->cursor)
 		mhp_port_store(s->cursor, run_pfn(s, pb, row, 0));
 	return FRAME_GOT;
@@ -333,7 +333,7 @@ bool frame_next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 
 		if (!head_in_pageblock(m, &pb, index, head))
 			continue;
-		head->desc = vmemmap_word(m, blk, head->pfn);
+		head->desc = desc_word(m, blk, head->pfn);
 		return true;
 	}
 	return false;

@@ -11,10 +11,10 @@
  *
  * Hints only save looking; the words and rows decide (pageblock.h).
  */
-#include "boot.h"
+#include "boot_map.h"
+#include "desc.h"
 #include "frame.h"
 #include "section.h"
-#include "vmemmap.h"
 
 /* Blocks that are looked at before an entirely free pageblock is opened. */
 #define SEARCH_NEAR 8
@@ -270,7 +270,7 @@ static bool open_try(struct search *s, const struct pageblock *pb,
 		return search_try(s, pb);
 	}
 	s->pfn = pageblock_pfn(s->m, pb);
-	mhp_port_store(vmemmap_word(s->m, pb->blk, s->pfn), s->desc);
+	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
 	if (s->cursor)
 		mhp_port_store(s->cursor, s->pfn);
 	return true;
@@ -466,16 +466,22 @@ static bool search_cursor_whole(struct search *s, mhp_pfn_t at)
 {
 	struct mhp_block *blk = search_cursor_block(s, at);
 	struct pageblock pb;
+	uint64_t status;
 	bool remains;
 
-	if (!blk || block_has(block_status(blk), BLOCK_MANY))
+	if (!blk)
+		return false;
+	/* The block may have come back in another zone since. */
+	status = block_status(blk);
+	if (block_has(status, BLOCK_MANY) ||
+	    block_zone(status) > search_limit(s->request))
 		return false;
 	pb = pageblock_of(s->m, blk, at);
 	if (pb.index + 1 == s->m->layout.nr_pageblocks)
 		return false;
 	pb = pageblock_at(s->m, blk, pb.index + 1);
-	s->zone = block_zone(block_status(blk));
-	s->node = block_node(block_status(blk));
+	s->zone = block_zone(status);
+	s->node = block_node(status);
 	return open_try(s, &pb, &remains);
 }
 

@@ -91,23 +91,6 @@ const struct mhp_geometry *mhp_geometry(const struct mhp *m)
 	return &m->geometry;
 }
 
-int mhp_lock(struct mhp *m)
-{
-	uintptr_t self = mhp_port_self();
-
-	if (mhp_port_load(&m->holder) == self)
-		return MHP_ERR_DEADLK;
-	m->ops->mutex_lock(m->ops_ctx);
-	mhp_port_store(&m->holder, self);
-	return 0;
-}
-
-void mhp_unlock(struct mhp *m)
-{
-	mhp_port_store(&m->holder, 0);
-	m->ops->mutex_unlock(m->ops_ctx);
-}
-
 /* ---- checks of the configuration ---- */
 
 static int config_check_ops(const struct mhp_ops *ops,

@@ -17,11 +17,11 @@
 #include "offline.h"
 
 #include "block.h"
+#include "desc.h"
 #include "isolate.h"
 #include "libc.h"
 #include "notify.h"
 #include "section.h"
-#include "vmemmap.h"
 #include "zone.h"
 
 /* Passes without any progress after which a refusal ends an operation. */

@@ -8,10 +8,10 @@
  */
 #include "owner.h"
 
+#include "desc.h"
 #include "libc.h"
 #include "section.h"
 #include "text.h"
-#include "vmemmap.h"
 
 static const struct mhp_owner_ops owner_memmap_ops = {
 	.size_bytes = sizeof(owner_memmap_ops),

@@ -2,7 +2,7 @@
 /* Words, rows and hints of pageblocks; rules R1 to R8 in pageblock.h. */
 #include "pageblock.h"
 
-#include "boot.h"
+#include "boot_map.h"
 
 static mhp_word_t *hint_word(const struct mhp_block *blk, uint64_t offset,
 			     uint32_t i)

@@ -153,23 +153,3 @@ int mhp_policy_zones(struct mhp *m, uint64_t block_id,
 	mhp_unlock(m);
 	return nr;
 }
-
-int mhp_auto_online(struct mhp *m, struct mhp_range range)
-{
-	struct mhp_policy policy;
-	uint64_t id;
-	int err = mhp_policy_get(m, &policy);
-
-	if (err || policy.auto_online == MHP_ONLINE_OFFLINE)
-		return err;
-	id = mhp_block_id(&m->geometry, range.start_pfn);
-	while (!mhp_block_next(m, &id) &&
-	       mhp_block_range(&m->geometry, id).start_pfn <
-		       mhp_range_end_pfn(range)) {
-		err = mhp_block_online(m, id, policy.auto_online, NULL);
-		if (err)
-			return err;
-		id++;
-	}
-	return 0;
-}

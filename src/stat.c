@@ -2,7 +2,7 @@
 /* Statistics and zones as numbers. Counting is done by those who change things;
  * here it is only read. */
 #include "stat.h"
-#include "boot.h"
+#include "boot_map.h"
 #include "pageblock.h"
 #include "section.h"
 #include "zone.h"

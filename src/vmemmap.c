@@ -2,6 +2,7 @@
 /* Mapping memmaps; see vmemmap.h. */
 #include "vmemmap.h"
 
+#include "desc.h"
 #include "frame.h"
 #include "section.h"
 
@@ -118,14 +119,13 @@ static void vmemmap_link(struct mhp *m, mhp_pfn_t pfn, mhp_pfn_t next)
 {
 	uint64_t cookie = next == MHP_PFN_NONE ? MHP_COOKIE_MAX : next;
 
-	mhp_port_store(vmemmap_word(m, section_block(m, pfn), pfn),
+	mhp_port_store(desc_word(m, section_block(m, pfn), pfn),
 		       desc_make(OWNER_MEMMAP, cookie));
 }
 
 static mhp_pfn_t vmemmap_next(struct mhp *m, mhp_pfn_t pfn)
 {
-	uint64_t word = mhp_port_load(
-		vmemmap_word(m, section_block(m, pfn), pfn));
+	uint64_t word = mhp_port_load(desc_word(m, section_block(m, pfn), pfn));
 
 	return desc_cookie(word) == MHP_COOKIE_MAX ? MHP_PFN_NONE
 						   : desc_cookie(word);

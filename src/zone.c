@@ -2,7 +2,7 @@
 /* Zones and their accounts; see zone.h. */
 #include "zone.h"
 
-#include "boot.h"
+#include "boot_map.h"
 #include "section.h"
 
 static void store_next(struct mhp_block **link, struct mhp_block *blk)

@@ -10,14 +10,7 @@
 #ifndef MHP_SRC_ZONE_H
 #define MHP_SRC_ZONE_H
 
-#include "engine.h"
-
-/* What a block has in a zone. */
-struct zone_share {
-	struct mhp_range extent; /* first to last page */
-	uint64_t nr_present;
-	uint64_t nr_managed;
-};
+#include "boot_map.h"
 
 /** zone_share() - what an online block has in a zone of a node; all zero if
  * nothing. [mutex] */

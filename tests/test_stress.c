@@ -4,10 +4,10 @@
  * added, put online, taken offline and removed under them.
  *
  * Every page carries the stamp of who holds it, set and cleared by
- * compare-and-swap: a page that is handed out twice is seen at once. The hotplug
- * thread publishes which blocks are isolated or gone; a page that is handed out
- * from one is seen at once too. Now and then everybody stops, and stamps, the
- * allocator's own view and the invariant checker are compared.
+ * compare-and-swap: a page that is handed out twice is seen at once. The
+ * hotplug thread publishes which blocks are isolated or gone; a page that is
+ * handed out from one is seen at once too. Now and then everybody stops, and
+ * stamps, the allocator's own view and the invariant checker are compared.
  *
  * MHP_TEST_SECONDS: how long, for each machine. MHP_TEST_SEED: where to start.
  */
