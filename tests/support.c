@@ -55,18 +55,22 @@ const struct machine_case machine_cases[] = {
 const unsigned int nr_machine_cases = sizeof(machine_cases) /
 				      sizeof(machine_cases[0]);
 
-const struct machine_case *machine_case_default(void)
+static const struct machine_case *machine_case_named(const char *name)
 {
-	const char *name = getenv("MHP_TEST_GEOMETRY");
 	unsigned int i;
 
-	if (!name || !*name)
-		return &machine_cases[0];
 	for (i = 0; i < nr_machine_cases; i++)
 		if (!strcmp(machine_cases[i].name, name))
 			return &machine_cases[i];
-	fprintf(stderr, "MHP_TEST_GEOMETRY: no geometry \"%s\"\n", name);
+	fprintf(stderr, "no geometry \"%s\"\n", name);
 	exit(2);
+}
+
+const struct machine_case *machine_case_default(void)
+{
+	const char *name = getenv("MHP_TEST_GEOMETRY");
+
+	return name && *name ? machine_case_named(name) : &machine_cases[0];
 }
 
 struct mhp_model_config machine_config(const struct machine_case *c,
@@ -179,12 +183,10 @@ static void run_fill(struct CMUnitTest *unit, struct machine_run *run,
 	};
 }
 
-int machine_run(const char *group, const struct machine_test *tests,
-		unsigned int nr_tests, bool all)
+static int run_cases(const char *group, const struct machine_test *tests,
+		     unsigned int nr_tests, const struct machine_case *cases,
+		     unsigned int nr_cases)
 {
-	const char *only = getenv("MHP_TEST_GEOMETRY");
-	bool every = all && !(only && *only);
-	unsigned int nr_cases = every ? nr_machine_cases : 1;
 	unsigned int nr = nr_tests * nr_cases, i;
 	struct CMUnitTest *units = calloc(nr, sizeof(*units));
 	struct machine_run *runs = calloc(nr, sizeof(*runs));
@@ -194,14 +196,31 @@ int machine_run(const char *group, const struct machine_test *tests,
 		abort();
 	for (i = 0; i < nr; i++)
 		run_fill(&units[i], &runs[i], &tests[i / nr_cases],
-			 every ? &machine_cases[i % nr_cases]
-			       : machine_case_default());
+			 &cases[i % nr_cases]);
 	failed = _cmocka_run_group_tests(group, units, nr, NULL, NULL);
 	for (i = 0; i < nr; i++)
 		free((void *)(uintptr_t)units[i].name);
 	free(units);
 	free(runs);
 	return failed;
+}
+
+int machine_run(const char *group, const struct machine_test *tests,
+		unsigned int nr_tests, bool all)
+{
+	const char *chosen = getenv("MHP_TEST_GEOMETRY");
+
+	if (all && !(chosen && *chosen))
+		return run_cases(group, tests, nr_tests, machine_cases,
+				 nr_machine_cases);
+	return run_cases(group, tests, nr_tests, machine_case_default(), 1);
+}
+
+int machine_run_on(const char *group, const struct machine_test *tests,
+		   unsigned int nr_tests, const char *case_name)
+{
+	return run_cases(group, tests, nr_tests, machine_case_named(case_name),
+			 1);
 }
 
 struct mhp_range block_range(const struct machine *mc, uint64_t block_id,

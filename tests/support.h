@@ -92,6 +92,10 @@ struct machine_test {
 int machine_run(const char *group, const struct machine_test *tests,
 		unsigned int nr_tests, bool all);
 
+/** machine_run_on() - run tests on the case that they are about */
+int machine_run_on(const char *group, const struct machine_test *tests,
+		   unsigned int nr_tests, const char *case_name);
+
 /** block_range() - @nr memory blocks from @block_id on */
 struct mhp_range block_range(const struct machine *mc, uint64_t block_id,
 			     uint64_t nr);

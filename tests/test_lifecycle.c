@@ -189,13 +189,30 @@ static void test_dirty(struct machine *mc)
 	}
 }
 
-/* Nothing is touched that is not mapped; pages as small as the host's only. */
+/* The host cannot protect less than its own page. */
+static void strict_impossible(struct machine *mc)
+{
+	struct mhp_boot_range boot[2];
+	struct mhp_model_config config = machine_config(mc->c, boot);
+	struct mhp_model *model;
+	struct mhp_report report;
+
+	config.flags |= MHP_MODEL_STRICT;
+	assert_int_equal(mhp_model_create(&config, &model, &report),
+			 MHP_ERR_INVAL);
+	assert_int_equal(report.why, MHP_WHY_HOST_FAILED);
+	assert_non_null(report.detail);
+}
+
+/* Nothing is touched that is not mapped. */
 static void test_strict(struct machine *mc)
 {
 	struct machine other;
 
-	if (mhp_page_bytes(mc->g) < (uint64_t)sysconf(_SC_PAGESIZE))
-		return; /* the host cannot protect less than its page */
+	if (mhp_page_bytes(mc->g) < (uint64_t)sysconf(_SC_PAGESIZE)) {
+		strict_impossible(mc);
+		return;
+	}
 	machine_start(&other, mc->c, MHP_MODEL_STRICT);
 	round_trip(&other, MHP_PLACEMENT_BLOCK, 5, MHP_ONLINE_MOVABLE);
 	round_trip(&other, MHP_PLACEMENT_EXISTING, 5, MHP_ONLINE_KERNEL);
