@@ -7,6 +7,7 @@
 #include "frame.h"
 
 #include "desc.h"
+#include "section.h"
 
 /* Positions in a row that are multiples of 2^order. */
 static const uint64_t row_aligned[7] = {
@@ -90,6 +91,28 @@ static mhp_pfn_t run_pfn(const struct search *s, const struct pageblock *pb,
 	       ((uint64_t)row << s->m->layout.row_order) + bit;
 }
 
+/* The cursor goes to another row; whoever overwrites its place in another
+ * pageblock lets go of that one, so that none is kept without a cursor. */
+static void cursor_move(struct search *s, mhp_pfn_t row_pfn)
+{
+	mhp_pfn_t old = mhp_port_load(s->cursor);
+	struct mhp_block *blk;
+
+	do {
+		if (old == row_pfn)
+			return;
+	} while (!mhp_port_cas(s->cursor, &old, row_pfn));
+	if (old == MHP_PFN_NONE ||
+	    (old ^ row_pfn) >> s->m->layout.pageblock_order == 0)
+		return;
+	blk = section_block(s->m, old);
+	if (blk && block_serves(block_status(blk))) {
+		struct pageblock pb = pageblock_of(s->m, blk, old);
+
+		pageblock_let_go(s->m, &pb, s->owner);
+	}
+}
+
 /* R7, and the descriptor: what follows a grant. */
 static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
 				 uint32_t row, uint64_t mask)
@@ -104,7 +127,7 @@ static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
 	s->pfn = run_pfn(s, pb, row, (unsigned int)__builtin_ctzll(mask));
 	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
 	if (s->cursor)
-		mhp_port_store(s->cursor, run_pfn(s, pb, row, 0));
+		cursor_move(s, run_pfn(s, pb, row, 0));
 	return FRAME_GOT;
 }
 

@@ -485,7 +485,7 @@ static bool search_cursor_whole(struct search *s, mhp_pfn_t at)
 	return open_try(s, &pb, &remains);
 }
 
-/* The rest of the pageblock that the cursor points into, then let go of it. */
+/* The rest of the pageblock that the cursor points into. */
 static bool search_cursor_rest(struct search *s, mhp_pfn_t at)
 {
 	struct mhp_block *blk = search_cursor_block(s, at);
@@ -497,11 +497,8 @@ static bool search_cursor_rest(struct search *s, mhp_pfn_t at)
 	pb = pageblock_of(s->m, blk, at);
 	row = (uint32_t)(at & (s->m->layout.pageblock_pages - 1)) >>
 	      s->m->layout.row_order;
-	if ((mhp_port_load_seq(pb.word) & PB_GRANT_MASK) == s->expect &&
-	    frame_try_pageblock(s, &pb, row) == FRAME_GOT)
-		return true;
-	pageblock_let_go(s->m, &pb, s->owner);
-	return false;
+	return (mhp_port_load_seq(pb.word) & PB_GRANT_MASK) == s->expect &&
+	       frame_try_pageblock(s, &pb, row) == FRAME_GOT;
 }
 
 static bool search_cursor(struct search *s)
