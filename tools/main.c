@@ -23,6 +23,7 @@ struct command {
 
 static const struct command commands[] = {
 	{"run", "run a scenario on a machine", command_run},
+	{"bench", "measure, beside what the machine allows", command_bench},
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Figures as a table for people, or as JSON, one object a line. The names of
+ * the keys and of the cases are an interface; the table is not.
+ */
+#include <jansson.h>
+#include <libsmartcols.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench.h"
+
+/* What is printed of a case. */
+struct figures {
+	double floor, min, median, max;
+	double ratio; /* 0: there is no floor */
+};
+
+static struct figures figures_of(const struct bench_case *c)
+{
+	struct figures f = {
+		.floor = bench_median(&c->floor),
+		.median = bench_median(&c->value),
+		.min = c->value.values[0],
+		.max = c->value.values[0],
+	};
+	unsigned int i;
+
+	for (i = 1; i < c->value.nr; i++) {
+		if (c->value.values[i] < f.min)
+			f.min = c->value.values[i];
+		if (c->value.values[i] > f.max)
+			f.max = c->value.values[i];
+	}
+	if (f.floor > 0)
+		f.ratio = f.median / f.floor;
+	return f;
+}
+
+static json_t *real_or_null(double value)
+{
+	return value > 0 ? json_real(value) : json_null();
+}
+
+static void print_json(const char *name, const struct bench_case *c)
+{
+	struct figures f = figures_of(c);
+	json_t *object = json_object();
+
+	json_object_set_new(object, "bench", json_string(name));
+	json_object_set_new(object, "case", json_string(c->name));
+	json_object_set_new(object, "unit", json_string(c->unit));
+	json_object_set_new(object, "floor", real_or_null(f.floor));
+	json_object_set_new(object, "min", json_real(f.min));
+	json_object_set_new(object, "median", json_real(f.median));
+	json_object_set_new(object, "max", json_real(f.max));
+	json_object_set_new(object, "ratio", real_or_null(f.ratio));
+	json_object_set_new(object, "threads", json_integer(c->threads));
+	if (c->port)
+		json_object_set_new(object, "port", json_string(c->port));
+	if (c->placement)
+		json_object_set_new(object, "placement",
+				    json_string(c->placement));
+	json_object_set_new(object, "samples", json_integer(c->value.nr));
+	json_dumpf(object, stdout,
+		   JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
+	putchar('\n');
+	fflush(stdout);
+	json_decref(object);
+}
+
+enum column {
+	COLUMN_CASE,
+	COLUMN_PORT,
+	COLUMN_PLACEMENT,
+	COLUMN_THREADS,
+	COLUMN_UNIT,
+	COLUMN_FLOOR,
+	COLUMN_MIN,
+	COLUMN_MEDIAN,
+	COLUMN_MAX,
+	COLUMN_RATIO,
+	NR_COLUMNS,
+};
+
+static const char *const column_names[NR_COLUMNS] = {
+	"CASE",	 "PORT", "MEMMAP", "THREADS", "UNIT",
+	"FLOOR", "MIN",	 "MEDIAN", "MAX",     "RATIO",
+};
+
+__attribute__((format(printf, 3, 4))) static void
+cell(struct libscols_line *row, size_t i, const char *format, ...)
+{
+	char text[64];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	scols_line_set_data(row, i, text);
+}
+
+/* With as many digits as mean something. */
+static void cell_number(struct libscols_line *row, size_t i, double value)
+{
+	if (value > 0)
+		cell(row, i, "%.*f",
+		     value < 10	   ? 2
+		     : value < 100 ? 1
+				   : 0,
+		     value);
+	else
+		cell(row, i, value < 0 ? "?" : "-");
+}
+
+static void print_row(struct libscols_table *table, const struct bench_case *c)
+{
+	struct libscols_line *row = scols_table_new_line(table, NULL);
+	struct figures f = figures_of(c);
+
+	if (!row)
+		return;
+	cell(row, COLUMN_CASE, "%s", c->name);
+	cell(row, COLUMN_PORT, "%s", c->port ? c->port : "-");
+	cell(row, COLUMN_PLACEMENT, "%s", c->placement ? c->placement : "-");
+	cell(row, COLUMN_THREADS, "%u", c->threads);
+	cell(row, COLUMN_UNIT, "%s", c->unit);
+	cell_number(row, COLUMN_FLOOR, f.floor);
+	cell_number(row, COLUMN_MIN, f.min);
+	cell_number(row, COLUMN_MEDIAN, f.median);
+	cell_number(row, COLUMN_MAX, f.max);
+	cell_number(row, COLUMN_RATIO, f.ratio);
+}
+
+static void print_table(const char *name, const struct bench_case *cases,
+			size_t nr)
+{
+	struct libscols_table *table = scols_new_table();
+	size_t i;
+
+	if (!table)
+		return;
+	for (i = 0; i < NR_COLUMNS; i++)
+		scols_table_new_column(table, column_names[i], 0,
+				       i >= COLUMN_FLOOR || i == COLUMN_THREADS
+					       ? SCOLS_FL_RIGHT
+					       : 0);
+	for (i = 0; i < nr; i++)
+		if (cases[i].value.nr)
+			print_row(table, &cases[i]);
+	printf("\n%s\n", name);
+	fflush(stdout);
+	scols_print_table(table);
+	scols_unref_table(table);
+}
+
+void bench_print(const struct bench *b, const char *name,
+		 const struct bench_case *cases, size_t nr)
+{
+	size_t i;
+
+	if (!b->json) {
+		print_table(name, cases, nr);
+		return;
+	}
+	for (i = 0; i < nr; i++)
+		if (cases[i].value.nr)
+			print_json(name, &cases[i]);
+}

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""test_bench.py MHP
+
+mhp bench from outside, with little memory and one repetition: that each
+benchmark runs, has the cases it promises, and says numbers that agree with each
+other. Times are not looked at.
+"""
+
+import json
+import math
+import subprocess
+import sys
+
+MHP = sys.argv[1]
+
+ALLOC = {
+    "4k-alloc", "4k-free", "4k-free-random", "4k-free-remote", "4k-pair",
+    "order3-alloc", "2m-alloc", "2m-free", "2m-pair",
+    "4k-alloc-99-percent-full",
+}
+HOTPLUG = {
+    "add-online-1g", "offline-1g", "offline-block", "remove-1g",
+    "add-use-free-1g", "existing-bytes",
+}
+EVACUATE = {"half-full", "half-full-fresh"}
+FLOORS = {"locked-instruction", "copy-non-temporal", "copy-fresh"}
+
+cases = []
+
+
+def case(name, wrong):
+    """One case of TAP; wrong is empty, or says what is wrong."""
+    cases.append(not wrong)
+    print(f"{'not ok' if wrong else 'ok'} {len(cases)} - {name}")
+    for line in str(wrong or "").splitlines():
+        print(f"#   {line}")
+
+
+def mhp(*args):
+    return subprocess.run([MHP, "bench", *args], capture_output=True,
+                          text=True, check=False, timeout=200)
+
+
+def bench(name):
+    """The rows of a benchmark, and what is wrong with the run."""
+    got = mhp("--json", "--repeat", "1", "--size", "256M", name)
+    if got.returncode or got.stderr:
+        return [], f"status {got.returncode}: {got.stderr}"
+    return [json.loads(line) for line in got.stdout.splitlines()], ""
+
+
+def wrong_row(row, name, unit, has_floor):
+    """What is wrong with a row."""
+    if row["bench"] != name or row["threads"] < 1:
+        return "is of another benchmark, or has no threads"
+    if row["unit"] != unit and row["case"] != "existing-bytes":
+        return f"unit {row['unit']} instead of {unit}"
+    if not 0 < row["min"] <= row["median"] <= row["max"]:
+        return "minimum, median and maximum are not in order"
+    if not has_floor:
+        return "" if row["floor"] is row["ratio"] is None else "has a floor"
+    if not row["floor"] or row["floor"] <= 0:
+        return "has no floor"
+    if not math.isclose(row["ratio"], row["median"] / row["floor"],
+                        rel_tol=1e-4):
+        return "ratio is not median over floor"
+    return ""
+
+
+def check(name, wanted, unit, has_floor):
+    rows, wrong = bench(name)
+    case(f"{name} runs", wrong)
+    missing = wanted - {row["case"] for row in rows}
+    case(f"{name} has its cases", ", ".join(sorted(missing)))
+    for row in rows:
+        wrong = wrong_row(row, name, unit, has_floor)
+        case(f"{name} {row['case']}", wrong and f"{wrong}: {row}")
+    return rows
+
+
+def check_hotplug():
+    rows = check("hotplug", HOTPLUG, "us", False)
+    for port in "model", "posix":
+        for placement in "block", "existing":
+            have = {row["case"] for row in rows if row["port"] == port
+                    and row["placement"] == placement}
+            case(f"hotplug on {port}, {placement}",
+                 ", ".join(sorted(HOTPLUG - have)))
+    case("hotplug 1 TiB on model",
+         "" if any(row["case"] == "add-online-1t" and row["port"] == "model"
+                   for row in rows) else "no such row")
+    # Not a time, but a promise.
+    costs = [row["max"] for row in rows if row["case"] == "existing-bytes"
+             and row["placement"] == "block"]
+    case("a section costs at most 64 bytes",
+         "" if costs and max(costs) <= 64 else str(costs))
+
+
+def check_wrong():
+    for args in (["nonsense"], ["--repeat", "0"], ["--repeat", "x"],
+                 ["--size", "1M"], ["--size", "129M"], ["--plot", "x.svg"],
+                 ["--nonsense"], ["--repeat"]):
+        got = mhp(*args)
+        lines = got.stderr.splitlines()
+        wrong = got.returncode != 2 or len(lines) != 1 or got.stdout
+        case("wrong: " + " ".join(args),
+             f"{got.returncode} {got.stderr} {got.stdout}" if wrong else "")
+
+
+def check_text():
+    got = mhp("--repeat", "1", "--size", "128M", "scale")
+    case("a table", "" if got.returncode == 0 and "4k-pair" in got.stdout
+         and "RATIO" in got.stdout else got.stdout + got.stderr)
+    got = mhp("--help")
+    case("help", "" if got.returncode == 0 and "--repeat" in got.stdout
+         else got.stdout + got.stderr)
+
+
+def main():
+    rows, wrong = bench("floors")
+    case("floors runs", wrong)
+    case("floors has its cases",
+         ", ".join(sorted(FLOORS - {row["case"] for row in rows})))
+    check("alloc", ALLOC, "ns", True)
+    check("scale", {"4k-pair"}, "ns", True)
+    check("evacuate", EVACUATE, "GB/s", True)
+    check_hotplug()
+    check_wrong()
+    check_text()
+    print(f"1..{len(cases)}")
+    return 0 if all(cases) else 1
+
+
+sys.exit(main())
