@@ -150,25 +150,39 @@ static inline struct mhp_posix_stat stat_of(struct mhp_posix *p)
 	return stat;
 }
 
-/* Fills a region with handles of pageblock size: how many fit in it. */
+static inline bool handle_in(struct mhp_posix *p, mhp_handle_t handle,
+			     struct mhp_range range)
+{
+	struct mhp_handle_info info;
+
+	assert_int_equal(mhp_handle_query(p, handle, &info), 0);
+	return info.pfn >= range.start_pfn &&
+	       info.pfn < mhp_range_end_pfn(range);
+}
+
+/*
+ * Fills a region with handles of pageblock size, and writes to each: how many
+ * fit in it. Those that land elsewhere are freed again.
+ */
 static inline unsigned int fill(struct mhp_posix *p, struct mhp_range range,
 				mhp_handle_t *handles, unsigned int max)
 {
-	struct mhp_handle_info info;
-	unsigned int nr = 0;
-	mhp_handle_t handle;
+	mhp_handle_t elsewhere[TRY_HANDLES], handle;
+	unsigned int nr = 0, nr_elsewhere = 0;
 
-	while (nr < max && !mhp_handle_alloc(p, 2 * MIB, 0, &handle)) {
-		assert_int_equal(mhp_handle_query(p, handle, &info), 0);
-		if (info.pfn < range.start_pfn ||
-		    info.pfn >= mhp_range_end_pfn(range)) {
-			assert_int_equal(mhp_handle_free(p, handle), 0);
-			break;
+	while (nr < max && nr_elsewhere < TRY_HANDLES &&
+	       !mhp_handle_alloc(p, 2 * MIB, 0, &handle)) {
+		if (!handle_in(p, handle, range)) {
+			elsewhere[nr_elsewhere++] = handle;
+			continue;
 		}
 		memset(mhp_handle_pin(p, handle), 0x5a, 2 * MIB);
 		assert_int_equal(mhp_handle_unpin(p, handle), 0);
 		handles[nr++] = handle;
 	}
+	while (nr_elsewhere)
+		assert_int_equal(mhp_handle_free(p, elsewhere[--nr_elsewhere]),
+				 0);
 	return nr;
 }
 

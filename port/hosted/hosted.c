@@ -33,7 +33,7 @@
 
 __thread struct mhp_hosted_thread mhp_hosted_self
 	__attribute__((tls_model("initial-exec")));
-uint64_t mhp_hosted_round = 1;
+uint64_t mhp_hosted_round __attribute__((aligned(64))) = 1;
 
 static struct mhp_hosted_record *registry_head; /* [registry], then release */
 static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;

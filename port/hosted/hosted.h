@@ -49,7 +49,7 @@ extern MHP_HOSTED_HIDDEN __thread struct mhp_hosted_thread mhp_hosted_self
 	__attribute__((tls_model("initial-exec")));
 
 /* Rounds of the C11 section; starts at 1 and only grows. */
-extern MHP_HOSTED_HIDDEN uint64_t mhp_hosted_round;
+extern MHP_HOSTED_HIDDEN uint64_t mhp_hosted_round __attribute__((aligned(64)));
 
 /* Attaches the calling thread; returns its reader. Panics without memory. */
 MHP_HOSTED_HIDDEN __attribute__((cold, noinline)) void *mhp_hosted_attach(void);

@@ -174,6 +174,7 @@ static int file_classify(struct mhp_posix *p, struct mhp_posix_reg *reg,
 			 uint64_t end_bytes, struct mhp_report *report)
 {
 	uint64_t size_bytes;
+	uint32_t magic;
 	struct statfs fs;
 	struct stat st;
 	int err;
@@ -181,6 +182,7 @@ static int file_classify(struct mhp_posix *p, struct mhp_posix_reg *reg,
 	if (fstat(reg->fd, &st) || fstatfs(reg->fd, &fs))
 		return source_refuse(report, -errno, "no file to look at");
 	size_bytes = (uint64_t)st.st_size;
+	magic = (uint32_t)fs.f_type;
 	reg->grain_bytes = p->host_page_bytes;
 	if (S_ISCHR(st.st_mode)) {
 		err = device_classify(reg, &st, report);
@@ -190,10 +192,10 @@ static int file_classify(struct mhp_posix *p, struct mhp_posix_reg *reg,
 	} else if (!S_ISREG(st.st_mode)) {
 		return source_refuse(report, MHP_ERR_INVAL,
 				     "neither a regular file nor a device-dax");
-	} else if (fs.f_type == HUGETLBFS_MAGIC) {
+	} else if (magic == HUGETLBFS_MAGIC) {
 		reg->grain_bytes = (uint64_t)fs.f_bsize;
 	}
-	reg->shmem = fs.f_type == TMPFS_MAGIC && S_ISREG(st.st_mode);
+	reg->shmem = magic == TMPFS_MAGIC && S_ISREG(st.st_mode);
 	if (size_bytes < end_bytes)
 		return source_refuse(report, MHP_ERR_INVAL,
 				     "the file ends before offset_bytes + "
