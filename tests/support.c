@@ -28,8 +28,9 @@ const struct machine_case machine_cases[] = {
 	{.name = "desc8", .geometry = GEOMETRY(10, 15, 15, 18, 19, 8)},
 	/* Large descriptors: the state hides among them. */
 	{.name = "desc96", .geometry = GEOMETRY(12, 17, 17, 18, 20, 96)},
+	/* Descriptors in the linear map, four pages of them in one piece. */
 	{.name = "nowindow",
-	 .geometry = GEOMETRY(12, 17, 17, 20, 20, 16),
+	 .geometry = GEOMETRY(12, 17, 17, 20, 20, 64),
 	 .flags = MHP_MODEL_NO_WINDOW},
 	/* A block of eight sections; zones DMA and DMA32. */
 	{.name = "sections",
