@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads that run step by step; see interleave.h. */
+#include "interleave_steps.h"
+
+#include <string.h>
+
+static enum pc op_begin(const struct step *p)
+{
+	switch (op_of(p)) {
+	case OP_ALLOC:
+		return PC_alloc;
+	case OP_PARTIAL:
+		return PC_partial_hints;
+	case OP_OPEN:
+	case OP_OPEN_BARE:
+	case OP_WHOLE:
+		return PC_open_hint;
+	case OP_EMPTIED:
+		return PC_emptied_look;
+	case OP_FREE:
+		if (!p->t->held)
+			return PC_next;
+		return p->t->held == HELD_WHOLE ? PC_free_whole : PC_free_page;
+	case OP_LET_GO:
+		return PC_let_go;
+	case OP_ISOLATE:
+	case OP_ISOLATE_UNDO:
+		return PC_isolate_set;
+	case OP_END:
+		break;
+	}
+	return PC_end;
+}
+
+bool step_next(const struct step *p)
+{
+	p->t->op++;
+	return go(p, op_begin(p));
+}
+
+bool step_end(const struct step *p)
+{
+	(void)p;
+	return false;
+}
+
+static bool (*const steps[])(const struct step *) = {
+#define STEP_FUNCTION(name) step_##name,
+	STEPS(STEP_FUNCTION)
+#undef STEP_FUNCTION
+};
+
+/* Steps that touch nothing shared are not worth an order of their own. */
+static void run_local(const struct step *p)
+{
+	while (p->t->pc == PC_next || p->t->pc == PC_give_up)
+		steps[p->t->pc](p);
+}
+
+bool interleave_step(const struct scenario *s, enum mutant mutant,
+		     struct world *w, unsigned int n)
+{
+	struct step p = {s, mutant, w, &w->threads[n], n};
+
+	if (!steps[p.t->pc](&p))
+		return false;
+	run_local(&p);
+	return true;
+}
+
+bool interleave_ended(const struct thread *t)
+{
+	return t->pc == PC_end;
+}
+
+static void hold(struct world *w, unsigned int page, unsigned int who)
+{
+	w->holder[page] = (uint8_t)who;
+	if (!(w->word & HUGE))
+		w->row[page / 2] |= (uint8_t)(1 << page % 2);
+}
+
+void interleave_start(const struct scenario *s, struct world *w)
+{
+	unsigned int n, page;
+
+	memset(w, 0, sizeof(*w));
+	w->word = s->word;
+	w->small = s->small;
+	w->full = s->full;
+	if (s->word & USED)
+		w->row[0] = s->kept;
+	for (page = 0; page < NR_PAGES; page++)
+		if (s->others >> page & 1)
+			hold(w, page, SOMEBODY);
+	for (n = 0; n < NR_THREADS; n++) {
+		struct step p = {s, MUTANT_NONE, w, &w->threads[n], n};
+
+		p.t->held = s->held[n];
+		for (page = 0; page < NR_PAGES; page++)
+			if (p.t->held == HELD_WHOLE || p.t->held == page + 1)
+				hold(w, page, n + 1);
+		p.t->ret = PC_next;
+		p.t->pc = (uint8_t)op_begin(&p);
+		run_local(&p);
+	}
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A pageblock as a small machine: its words, and threads that take one step at
+ * a time. What a thread does is what src/pageblock.c and src/frame*.c do, one
+ * access of shared memory a step; rules R1 to R8 of src/pageblock.h.
+ *
+ *   interleave_page.c   steps below a pageblock
+ *   interleave_open.c   steps of a whole one
+ *   interleave.c        threads that take them
+ *   test_interleave.c   all orders of the steps, and what must hold in each
+ *
+ * The pageblock has two rows of two pages. Memory is sequentially consistent,
+ * so what weaker processors do is not seen here (docs/LOCKING.md).
+ */
+#ifndef MHP_TESTS_INTERLEAVE_H
+#define MHP_TESTS_INTERLEAVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NR_THREADS 3
+#define NR_ROWS 2
+#define ROW_MASK 3
+#define NR_PAGES 4
+#define NR_OPS 4 /* of a thread, one after the other */
+
+/* Bits of the word; the owner is a processor's number. */
+#define SMALL 1
+#define HUGE 2
+#define ISOLATED 4
+#define CLOSING 8
+#define OPENING 16
+#define UNMOVABLE 32
+#define USED 64
+#define MIXED 128
+#define OWNER_SHIFT 8
+#define OWNER(cpu) ((cpu) << OWNER_SHIFT)
+#define OWNER_MASK OWNER(3)
+
+/* A page held in no thread of the scenario. */
+#define SOMEBODY 9
+/* Held is a page + 1, or everything. */
+#define HELD_WHOLE 9
+
+/* What a thread can be told to do. */
+enum op {
+	OP_END = 0,
+	OP_ALLOC,	 /* by a cursor that points to row 0 */
+	OP_PARTIAL,	 /* find it by the hints, prefer it, allocate */
+	OP_OPEN,	 /* find it free, open and prefer it, allocate */
+	OP_OPEN_BARE,	 /* the same without a cursor */
+	OP_WHOLE,	 /* find it free, take all of it */
+	OP_EMPTIED,	 /* close it though preferred, take all of it */
+	OP_FREE,	 /* what it holds, if anything */
+	OP_LET_GO,	 /* the cursor goes elsewhere */
+	OP_ISOLATE,	 /* and look whether it is empty */
+	OP_ISOLATE_UNDO, /* and then take it back */
+};
+
+/* What can be wrong with the rules; each must be noticed. */
+enum mutant {
+	MUTANT_NONE = 0,
+	CLAIM_UNSEEN,	      /* R2: row bits taken without a look before */
+	GRANT_UNSEEN,	      /* R2: granted without a look after */
+	GRANT_MISSES_CLOSING, /* R2, R4: it does not look for CLOSING */
+	ISOLATE_LOOKS_FIRST,  /* R3: rows read before the flag is set */
+	DRAIN_MISSES_OPENING, /* R3: OPENING counts as empty */
+	OPEN_DROPS_ISOLATED,  /* R3: the end of OPENING overwrites the flag */
+	CLOSE_BLIND,	      /* R4: no look after CLOSING is set */
+	CLOSE_GIVES_UP,	      /* R4: no look after it is taken back */
+	MARK_BLIND,	      /* R6: full is set and not verified */
+	FREE_KEEPS_FULL,      /* R6: a free does not look at full */
+	OWN_FREE_KEEPS_FULL,  /* R6: a free by the owner does not */
+	NOWHOLE_BLIND,	      /* R6: nowhole is set and not verified */
+	CLOSE_KEEPS_NOWHOLE,  /* R6: closing does not look at nowhole */
+	FAIL_KEEPS_NOWHOLE,   /* R6: nor does a first use that fails */
+	SMALL_BLIND,	      /* R6: small is set and not verified */
+	SMALL_KEEPS_NOWHOLE,  /* R6: taking small back does not look */
+	LET_GO_BLIND,	      /* R8: whoever lets go does not look */
+	NR_MUTANTS,
+};
+
+/* What went wrong; 0 if nothing did. */
+enum wrong {
+	WRONG_NOTHING = 0,
+	WRONG_TWICE,	/* a page granted to two */
+	WRONG_ISOLATED, /* a page granted after the pageblock was found empty */
+	WRONG_KEPT,	/* a page granted that is not the allocator's */
+	WRONG_PREPARED, /* found empty while the port prepares it */
+	WRONG_STUCK,	/* nobody can go on */
+	WRONG_WORD,	/* at rest: the word */
+	WRONG_ROWS,	/* at rest: rows are not what is held */
+	WRONG_HINT,	/* at rest: a hint hides something */
+	WRONG_OPEN,	/* at rest: empty, nobody's, and not closed */
+};
+
+struct thread {
+	uint16_t word; /* as it read it */
+	uint8_t pc;    /* its next step */
+	uint8_t ret;   /* and where to go after a part that others use */
+	uint8_t op;    /* index in its script */
+	uint8_t held;  /* what it holds */
+	uint8_t row;   /* that it allocates from or frees in */
+	uint8_t mask;  /* bits of that row */
+	uint8_t i;     /* counts rows */
+	uint8_t now;   /* the row after a free; 0: may be the last */
+	bool was_full; /* the row before */
+	bool then_end; /* end after the hint full was cleared */
+	bool all_rows; /* try the other row too, and give up properly */
+	bool again;    /* second look behind nowhole */
+	uint8_t pad;
+};
+
+/* No padding: states are compared as bytes. */
+struct world {
+	uint16_t word;
+	uint8_t row[NR_ROWS];
+	uint8_t small, full, nowhole;
+	bool drained; /* was found isolated and empty */
+	uint8_t holder[NR_PAGES];
+	uint8_t wrong; /* enum wrong */
+	uint8_t pad;
+	struct thread threads[NR_THREADS];
+};
+
+struct scenario {
+	const char *name;
+	uint16_t word;		  /* at the start */
+	uint8_t small, full;	  /* hints at the start */
+	uint8_t kept;		  /* bits of row 0 that are nobody's */
+	uint8_t fails;		  /* threads whose first use fails */
+	uint8_t held[NR_THREADS]; /* page + 1, or HELD_WHOLE */
+	uint8_t others;		  /* pages that somebody else holds */
+	uint8_t cpu[NR_THREADS];  /* 1 to 3 */
+	uint8_t script[NR_THREADS][NR_OPS];
+};
+
+/** interleave_start() - the world at the start of a scenario */
+void interleave_start(const struct scenario *s, struct world *w);
+
+/** interleave_ended() - whether a thread has nothing more to do */
+bool interleave_ended(const struct thread *t);
+
+/** interleave_step() - let thread @n take a step; false: it has to wait */
+bool interleave_step(const struct scenario *s, enum mutant mutant,
+		     struct world *w, unsigned int n);
+
+#endif

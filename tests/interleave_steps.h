@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of interleave.c share: the names of all steps. */
+#ifndef MHP_TESTS_INTERLEAVE_STEPS_H
+#define MHP_TESTS_INTERLEAVE_STEPS_H
+
+#include "interleave.h"
+
+/* What a word must not show, SMALL aside, to whoever allocates below it. */
+#define GRANT (SMALL | HUGE | ISOLATED | CLOSING | OPENING | UNMOVABLE)
+
+/* Everything a step needs. */
+struct step {
+	const struct scenario *s;
+	enum mutant mutant;
+	struct world *w;
+	struct thread *t;
+	unsigned int n; /* number of the thread */
+};
+
+/* Each is one access of shared memory and decides where to go from there. */
+#define STEPS(XX)         \
+	XX(end)           \
+	XX(next)          \
+	XX(give_up)       \
+	XX(claim)         \
+	XX(check)         \
+	XX(undo)          \
+	XX(alloc)         \
+	XX(full_look)     \
+	XX(full_clear)    \
+	XX(mixed_look)    \
+	XX(close_look)    \
+	XX(close_row)     \
+	XX(close_begin)   \
+	XX(close_again)   \
+	XX(close_small)   \
+	XX(close_full)    \
+	XX(close_end)     \
+	XX(close_retract) \
+	XX(nowhole_look)  \
+	XX(nowhole_clear) \
+	XX(free_page)     \
+	XX(free_edge)     \
+	XX(free_whole)    \
+	XX(let_go)        \
+	XX(let_go_row)    \
+	XX(mark_set)      \
+	XX(mark_row)      \
+	XX(partial_hints) \
+	XX(partial_word)  \
+	XX(partial_row)   \
+	XX(partial_own)   \
+	XX(open_hint)     \
+	XX(open_small)    \
+	XX(open_word)     \
+	XX(open_take)     \
+	XX(open_begin)    \
+	XX(open_first)    \
+	XX(open_fail)     \
+	XX(open_end)      \
+	XX(open_say)      \
+	XX(small_set)     \
+	XX(small_look)    \
+	XX(small_take)    \
+	XX(small_again)   \
+	XX(emptied_look)  \
+	XX(emptied_row)   \
+	XX(isolate_set)   \
+	XX(isolate_word)  \
+	XX(isolate_row)   \
+	XX(isolate_undo)
+
+enum pc {
+#define STEP_PC(name) PC_##name,
+	STEPS(STEP_PC)
+#undef STEP_PC
+};
+
+#define STEP_FUNCTION(name) bool step_##name(const struct step *p);
+STEPS(STEP_FUNCTION)
+#undef STEP_FUNCTION
+
+static inline bool go(const struct step *p, enum pc pc)
+{
+	p->t->pc = (uint8_t)pc;
+	return true;
+}
+
+/* The end of a part that others use. */
+static inline bool leave(const struct step *p)
+{
+	p->t->pc = p->t->ret;
+	p->t->ret = PC_next;
+	return true;
+}
+
+static inline enum op op_of(const struct step *p)
+{
+	return (enum op)p->s->script[p->n][p->t->op];
+}
+
+static inline bool is_whole(const struct step *p)
+{
+	return op_of(p) == OP_WHOLE || op_of(p) == OP_EMPTIED;
+}
+
+static inline bool has_cursor(const struct step *p)
+{
+	return op_of(p) != OP_OPEN_BARE;
+}
+
+static inline uint16_t mine(const struct step *p)
+{
+	return (uint16_t)OWNER(p->s->cpu[p->n]);
+}
+
+static inline bool is_free(uint16_t word)
+{
+	return !(word & ~(USED | MIXED));
+}
+
+/* Allocated pages of a row. */
+static inline uint8_t used(const struct step *p, unsigned int row,
+			   uint16_t word)
+{
+	uint8_t bits = p->w->row[row];
+
+	return !row && word & MIXED ? bits & (uint8_t)~p->s->kept : bits;
+}
+
+/* Whether row t->i was the last one; counts. */
+static inline bool last_row(struct thread *t)
+{
+	return ++t->i == NR_ROWS;
+}
+
+static inline void wrong(const struct step *p, enum wrong what)
+{
+	if (!p->w->wrong)
+		p->w->wrong = (uint8_t)what;
+}
+
+/* Take a page of any row; if there is none, give up properly. */
+static inline bool try_rows(const struct step *p)
+{
+	p->t->row = 0;
+	p->t->all_rows = true;
+	return go(p, PC_claim);
+}
+
+#endif

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every order in which two or three threads can take the steps of interleave.h,
+ * from a number of beginnings: no page is granted twice or behind isolation,
+ * nobody is stuck, and when all have ended nothing is hidden or left open.
+ *
+ * So that this is known to see anything, every rule is broken once (a mutant),
+ * and at least one scenario has to notice.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "interleave.h"
+
+_Static_assert(sizeof(struct world) == 14 + NR_THREADS * sizeof(struct thread),
+	       "states are compared as bytes");
+
+#define OPEN_WORD (USED | SMALL)
+#define NEVER_USED 0
+
+static const struct scenario scenarios[] = {
+	{.name = "isolation, a free and two allocations",
+	 .word = OPEN_WORD | OWNER(1),
+	 .small = 1,
+	 .held = {1},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE, OP_ALLOC}, {OP_ALLOC, OP_FREE}, {OP_ISOLATE}}},
+	{.name = "isolation, taken back, and two allocations",
+	 .word = OPEN_WORD,
+	 .small = 1,
+	 .held = {1},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE, OP_ALLOC},
+		    {OP_PARTIAL, OP_FREE},
+		    {OP_ISOLATE_UNDO}}},
+	{.name = "isolation and first use",
+	 .word = NEVER_USED,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_OPEN, OP_FREE}, {OP_ALLOC}, {OP_ISOLATE}}},
+	{.name = "isolation, taken back, and first use",
+	 .word = NEVER_USED,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_OPEN_BARE, OP_FREE}, {OP_OPEN}, {OP_ISOLATE_UNDO}}},
+	{.name = "isolation and a whole pageblock",
+	 .word = USED,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_WHOLE, OP_FREE}, {OP_OPEN}, {OP_ISOLATE}}},
+	{.name = "two frees empty it, one allocates",
+	 .word = OPEN_WORD,
+	 .small = 1,
+	 .held = {1, 3},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE}, {OP_FREE}, {OP_ALLOC, OP_FREE}}},
+	{.name = "a free empties it, somebody takes all of it",
+	 .word = OPEN_WORD,
+	 .small = 1,
+	 .held = {1},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE}, {OP_ALLOC, OP_FREE}, {OP_WHOLE, OP_FREE}}},
+	{.name = "preferred and empty, somebody takes all of it",
+	 .word = OPEN_WORD | OWNER(1),
+	 .small = 1,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_ALLOC, OP_FREE}, {OP_EMPTIED, OP_FREE}, {OP_OPEN}}},
+	{.name = "the owner lets go while others free",
+	 .word = OPEN_WORD | OWNER(1),
+	 .small = 1,
+	 .held = {0, 1, 3},
+	 .cpu = {1, 1, 2},
+	 .script = {{OP_LET_GO}, {OP_FREE}, {OP_FREE, OP_ALLOC}}},
+	{.name = "full, and somebody frees",
+	 .word = OPEN_WORD,
+	 .small = 1,
+	 .held = {1, 0, 2},
+	 .others = 12,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE}, {OP_PARTIAL}, {OP_FREE}}},
+	{.name = "full, and the owner lets go while somebody frees",
+	 .word = OPEN_WORD | OWNER(1),
+	 .small = 1,
+	 .held = {0, 1},
+	 .others = 14,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_LET_GO}, {OP_FREE}, {OP_PARTIAL}}},
+	{.name = "hinted full, and somebody frees",
+	 .word = OPEN_WORD,
+	 .small = 1,
+	 .full = 1,
+	 .held = {1, 2},
+	 .others = 12,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE, OP_PARTIAL}, {OP_FREE}, {OP_PARTIAL}}},
+	{.name = "full, freed, preferred, full and freed again",
+	 .word = OPEN_WORD,
+	 .small = 1,
+	 .held = {1},
+	 .others = 14,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE, OP_PARTIAL, OP_FREE}, {OP_PARTIAL}}},
+	{.name = "a whole one is freed while others search",
+	 .word = USED | HUGE,
+	 .held = {HELD_WHOLE},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE}, {OP_WHOLE}, {OP_OPEN_BARE}}},
+	{.name = "one is closed while others search",
+	 .word = OPEN_WORD,
+	 .small = 1,
+	 .held = {1},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE}, {OP_WHOLE}, {OP_OPEN}}},
+	{.name = "a first use fails while others search",
+	 .word = NEVER_USED,
+	 .fails = 1,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_OPEN}, {OP_OPEN, OP_FREE}, {OP_WHOLE}}},
+	{.name = "opened and closed at once while others search",
+	 .word = USED,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_OPEN_BARE}, {OP_ISOLATE_UNDO}, {OP_WHOLE}}},
+	{.name = "opened twice and closed",
+	 .word = USED,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_OPEN_BARE, OP_FREE},
+		    {OP_OPEN_BARE, OP_FREE},
+		    {OP_ISOLATE_UNDO}}},
+	{.name = "first use of a mixed one and two old cursors",
+	 .word = NEVER_USED,
+	 .kept = 1,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_OPEN, OP_FREE}, {OP_ALLOC}, {OP_ALLOC}}},
+	{.name = "a mixed one empties",
+	 .word = OPEN_WORD | MIXED,
+	 .small = 1,
+	 .kept = 1,
+	 .held = {2, 3},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE}, {OP_FREE}, {OP_ALLOC, OP_FREE}}},
+};
+
+#define NR_SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
+
+static const char *const mutant_names[NR_MUTANTS] = {
+	[CLAIM_UNSEEN] = "bits taken without a look before",
+	[GRANT_UNSEEN] = "granted without a look after",
+	[GRANT_MISSES_CLOSING] = "granted while it is closing",
+	[ISOLATE_LOOKS_FIRST] = "isolated after the look",
+	[DRAIN_MISSES_OPENING] = "opening counts as empty",
+	[OPEN_DROPS_ISOLATED] = "opening ends isolation",
+	[CLOSE_BLIND] = "closed without a second look",
+	[CLOSE_GIVES_UP] = "closing given up without a third look",
+	[MARK_BLIND] = "full not verified",
+	[FREE_KEEPS_FULL] = "full not cleared by a free",
+	[OWN_FREE_KEEPS_FULL] = "full not cleared by the owner's free",
+	[NOWHOLE_BLIND] = "nowhole not verified",
+	[CLOSE_KEEPS_NOWHOLE] = "nowhole not cleared by closing",
+	[FAIL_KEEPS_NOWHOLE] = "nowhole not cleared by a failed first use",
+	[SMALL_BLIND] = "small not verified",
+	[SMALL_KEEPS_NOWHOLE] = "nowhole not cleared with small",
+	[LET_GO_BLIND] = "let go without a look",
+};
+
+static const char *const wrong_names[] = {
+	[WRONG_NOTHING] = "nothing",
+	[WRONG_TWICE] = "a page is granted twice",
+	[WRONG_ISOLATED] = "a page is granted behind isolation",
+	[WRONG_KEPT] = "a page is granted that is not the allocator's",
+	[WRONG_PREPARED] = "it is found empty while it is prepared",
+	[WRONG_STUCK] = "nobody can go on",
+	[WRONG_WORD] = "at rest the word is between two states",
+	[WRONG_ROWS] = "at rest the rows are not what is held",
+	[WRONG_HINT] = "at rest a hint hides something",
+	[WRONG_OPEN] = "at rest it is empty and open",
+};
+
+/* ---- what must hold at rest ---- */
+
+static bool rest_rows(const struct scenario *s, const struct world *w)
+{
+	unsigned int page;
+
+	for (page = 0; page < NR_PAGES; page++) {
+		bool held = w->holder[page] && !(w->word & HUGE);
+		bool kept = w->word & USED && page < 2 && s->kept >> page & 1;
+
+		if ((w->row[page / 2] >> page % 2 & 1) != (held || kept))
+			return false;
+	}
+	return true;
+}
+
+static bool rest_empty(const struct world *w)
+{
+	unsigned int page;
+
+	for (page = 0; page < NR_PAGES; page++)
+		if (w->holder[page])
+			return false;
+	return true;
+}
+
+static enum wrong rest(const struct scenario *s, const struct world *w)
+{
+	bool small = w->word & SMALL;
+	bool all = w->row[0] == ROW_MASK && w->row[1] == ROW_MASK;
+
+	if (w->word & (CLOSING | OPENING) || (small && w->word & HUGE))
+		return WRONG_WORD;
+	if (!rest_rows(s, w))
+		return WRONG_ROWS;
+	if (w->small != small || (w->full && !all) ||
+	    (w->nowhole && !(w->word & ~(USED | MIXED))))
+		return WRONG_HINT;
+	if (small && !(w->word & OWNER_MASK) && rest_empty(w))
+		return WRONG_OPEN;
+	return WRONG_NOTHING;
+}
+
+/* ---- all orders ---- */
+
+struct explorer {
+	const struct scenario *s;
+	enum mutant mutant;
+	struct world *states; /* all that were seen; those from next on wait */
+	uint32_t *table;      /* index in states + 1 */
+	uint32_t nr, next, room;
+};
+
+static uint32_t state_hash(const struct world *w)
+{
+	const uint8_t *bytes = (const uint8_t *)w;
+	uint32_t hash = 2166136261u;
+	size_t i;
+
+	for (i = 0; i < sizeof(*w); i++)
+		hash = (hash ^ bytes[i]) * 16777619u;
+	return hash ^ hash >> 15;
+}
+
+static void explorer_insert(struct explorer *e, uint32_t index)
+{
+	uint32_t at = state_hash(&e->states[index]) & (4 * e->room - 1);
+
+	while (e->table[at])
+		at = (at + 1) & (4 * e->room - 1);
+	e->table[at] = index + 1;
+}
+
+static void explorer_grow(struct explorer *e)
+{
+	uint32_t i;
+
+	e->room = e->room ? 2 * e->room : 4096;
+	e->states = realloc(e->states, e->room * sizeof(*e->states));
+	free(e->table);
+	e->table = calloc(4 * (size_t)e->room, sizeof(*e->table));
+	assert_non_null(e->states);
+	assert_non_null(e->table);
+	for (i = 0; i < e->nr; i++)
+		explorer_insert(e, i);
+}
+
+static void explorer_add(struct explorer *e, const struct world *w)
+{
+	uint32_t at;
+
+	if (e->nr == e->room)
+		explorer_grow(e);
+	for (at = state_hash(w) & (4 * e->room - 1); e->table[at];
+	     at = (at + 1) & (4 * e->room - 1))
+		if (!memcmp(&e->states[e->table[at] - 1], w, sizeof(*w)))
+			return;
+	e->states[e->nr] = *w;
+	e->table[at] = ++e->nr;
+}
+
+/* All that can come after a state. */
+static enum wrong explorer_follow(struct explorer *e, const struct world *from)
+{
+	unsigned int n, nr_ended = 0, nr_went = 0;
+
+	for (n = 0; n < NR_THREADS; n++) {
+		struct world w = *from;
+
+		nr_ended += interleave_ended(&w.threads[n]);
+		if (!interleave_step(e->s, e->mutant, &w, n))
+			continue;
+		nr_went++;
+		if (w.wrong)
+			return (enum wrong)w.wrong;
+		explorer_add(e, &w);
+	}
+	if (nr_ended == NR_THREADS)
+		return rest(e->s, from);
+	return nr_went ? WRONG_NOTHING : WRONG_STUCK;
+}
+
+static enum wrong explore(const struct scenario *s, enum mutant mutant,
+			  uint32_t *nr_states)
+{
+	struct explorer e = {.s = s, .mutant = mutant};
+	enum wrong what = WRONG_NOTHING;
+	struct world w;
+
+	interleave_start(s, &w);
+	explorer_add(&e, &w);
+	while (e.next < e.nr && !what) {
+		w = e.states[e.next++];
+		what = explorer_follow(&e, &w);
+	}
+	*nr_states = e.nr;
+	free(e.states);
+	free(e.table);
+	return what;
+}
+
+/* ---- tests ---- */
+
+static void rules_hold(void **state)
+{
+	uint32_t nr, sum = 0;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < NR_SCENARIOS; i++) {
+		enum wrong what = explore(&scenarios[i], MUTANT_NONE, &nr);
+
+		print_message("# %s: %u states\n", scenarios[i].name, nr);
+		if (what)
+			fail_msg("%s: %s", scenarios[i].name,
+				 wrong_names[what]);
+		assert_true(nr > 20);
+		sum += nr;
+	}
+	print_message("# %u states\n", sum);
+}
+
+static void mutants_are_noticed(void **state)
+{
+	int mutant;
+
+	(void)state;
+	for (mutant = MUTANT_NONE + 1; mutant < NR_MUTANTS; mutant++) {
+		enum wrong what = WRONG_NOTHING;
+		uint32_t nr;
+		size_t i;
+
+		for (i = 0; i < NR_SCENARIOS && !what; i++)
+			what = explore(&scenarios[i], (enum mutant)mutant, &nr);
+		if (!what)
+			fail_msg("nobody notices: %s", mutant_names[mutant]);
+		print_message("# %s: %s (%s)\n", mutant_names[mutant],
+			      wrong_names[what], scenarios[i - 1].name);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rules_hold),
+		cmocka_unit_test(mutants_are_noticed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
