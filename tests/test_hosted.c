@@ -117,7 +117,7 @@ struct chase {
 
 #define GOOD UINT64_C(0x600d600d600d600d)
 #define NR_READERS 3
-#define NR_REPLACED 2000
+#define NR_REPLACED 400
 
 static void *chase_run(void *arg)
 {
