@@ -84,6 +84,14 @@ void block_set_former_zone(struct mhp_block *blk, enum mhp_zone_type zone)
 	block_set_field(blk, BLOCK_FORMER_SHIFT, 4, zone);
 }
 
+void block_set_flag(struct mhp_block *blk, unsigned int flag)
+{
+	uint64_t status = mhp_port_load(&blk->status);
+
+	block_set_field(blk, BLOCK_FLAGS_SHIFT, 8,
+			(status >> BLOCK_FLAGS_SHIFT) | flag);
+}
+
 void block_clear_flag(struct mhp_block *blk, unsigned int flag)
 {
 	uint64_t status = mhp_port_load(&blk->status);

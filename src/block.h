@@ -31,6 +31,9 @@ void block_set_zone(struct mhp_block *blk, enum mhp_zone_type zone);
 /** block_set_former_zone() - where to go back to. [mutex] */
 void block_set_former_zone(struct mhp_block *blk, enum mhp_zone_type zone);
 
+/** block_set_flag() - add one flag. [mutex] */
+void block_set_flag(struct mhp_block *blk, unsigned int flag);
+
 /** block_clear_flag() - take one flag away. [mutex] */
 void block_clear_flag(struct mhp_block *blk, unsigned int flag);
 

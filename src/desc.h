@@ -3,7 +3,7 @@
  * Page descriptors: how they are reached, and the engine's word in them.
  *
  * The engine's word of a descriptor; it is valid only for the first page of a
- * live allocation, and nobody reads another (INV-03):
+ * live allocation, and nothing is decided by another (INV-03):
  *
  *   63    57   56    55     40 39                         0
  *   [ spare ][moving][ owner  ][ cookie                   ]

@@ -9,6 +9,7 @@
  * A notifier that vetoes the way back leaves that block offline; it is logged.
  */
 #include "block.h"
+#include "hotplug.h"
 #include "isolate.h"
 #include "offline.h"
 #include "online.h"
@@ -54,8 +55,9 @@ static int eject_check(struct mhp *m, struct mhp_range range,
 			return report_set(report, MHP_ERR_BUSY,
 					  MHP_STAGE_REMOVE, MHP_WHY_BOOT_MEMORY,
 					  blk->start_pfn);
-		if (block_life(status) != MHP_BLOCK_ONLINE &&
-		    block_life(status) != MHP_BLOCK_OFFLINE)
+		if (block_has(status, BLOCK_EJECTING) ||
+		    (block_life(status) != MHP_BLOCK_ONLINE &&
+		     block_life(status) != MHP_BLOCK_OFFLINE))
 			return report_set(report, MHP_ERR_BUSY,
 					  MHP_STAGE_REMOVE, MHP_WHY_TRANSITION,
 					  blk->start_pfn);
@@ -73,7 +75,10 @@ static void eject_undo_block(struct mhp *m, struct mhp_block *blk)
 	uint64_t status = block_status(blk);
 	enum mhp_zone_type zone = block_former_zone(status);
 
+	if (!block_has(status, BLOCK_EJECTING))
+		return;
 	block_set_former_zone(blk, MHP_ZONE_NONE);
+	block_clear_flag(blk, BLOCK_EJECTING);
 	if (zone == MHP_ZONE_NONE)
 		return;
 	if (block_life(status) == MHP_BLOCK_ONLINE)
@@ -92,7 +97,8 @@ static void eject_undo(struct mhp *m, struct mhp_range range)
 		eject_undo_block(m, blk);
 }
 
-/* Isolate every online block and remember its zone. [mutex] */
+/* Take every block for this eject; isolate those that are online and remember
+ * their zone. [mutex] */
 static int eject_isolate(struct mhp *m, struct mhp_range range,
 			 struct mhp_report *report)
 {
@@ -103,13 +109,13 @@ static int eject_isolate(struct mhp *m, struct mhp_range range,
 		uint64_t status = block_status(blk);
 		mhp_pfn_t pfn = MHP_PFN_NONE;
 
-		if (block_life(status) != MHP_BLOCK_ONLINE)
-			continue;
-		if (isolate_block(m, blk, &pfn))
+		if (block_life(status) == MHP_BLOCK_ONLINE &&
+		    isolate_block(m, blk, &pfn))
 			return report_set(report, MHP_ERR_BUSY,
 					  MHP_STAGE_OFFLINE, MHP_WHY_ISOLATED,
 					  pfn);
 		block_set_former_zone(blk, block_zone(status));
+		block_set_flag(blk, BLOCK_EJECTING);
 	}
 	return 0;
 }
@@ -137,7 +143,7 @@ static bool eject_next_online(struct mhp *m, struct mhp_range range,
 
 	MHP_FATAL(!mhp_lock(m));
 	blk = eject_next(m, range, *pfn);
-	while (blk && block_life(block_status(blk)) == MHP_BLOCK_OFFLINE)
+	while (blk && block_life(block_status(blk)) != MHP_BLOCK_ONLINE)
 		blk = eject_next(m, range, eject_end(m, blk));
 	if (blk) {
 		*block_id = blk->start_pfn >> m->layout.block_order;
@@ -179,12 +185,11 @@ int mhp_offline_and_remove(struct mhp *m, struct mhp_range range,
 		return err;
 	err = eject_offline(m, range, deadline_ns, flags & MHP_OFFLINE_PATIENT,
 			    report);
-	if (!err)
-		err = mhp_remove(m, range, report);
-	if (!err)
-		return 0;
 	MHP_FATAL(!mhp_lock(m));
-	eject_undo(m, range);
+	if (!err)
+		err = remove_locked(m, range, true, report);
+	if (err)
+		eject_undo(m, range);
 	mhp_unlock(m);
 	return err;
 }

@@ -46,18 +46,19 @@
 #define BLOCK_NODE_SHIFT 48
 #define BLOCK_FLAGS_SHIFT 56
 
-#define BLOCK_BOOT (1u << 0)   /* was there at init */
-#define BLOCK_HOLES (1u << 1)  /* not all of it is memory */
-#define BLOCK_HOSTED (1u << 2) /* memmap and state on itself */
-#define BLOCK_CLEAN (1u << 3)  /* its allocator state reads as zero */
-#define BLOCK_SCRUB (1u << 4)  /* overwrite when removed */
-#define BLOCK_MANY (1u << 5)   /* pages in several zones or nodes */
+#define BLOCK_BOOT (1u << 0)	 /* was there at init */
+#define BLOCK_HOLES (1u << 1)	 /* not all of it is memory */
+#define BLOCK_HOSTED (1u << 2)	 /* memmap and state on itself */
+#define BLOCK_CLEAN (1u << 3)	 /* its allocator state reads as zero */
+#define BLOCK_SCRUB (1u << 4)	 /* overwrite when removed */
+#define BLOCK_EJECTING (1u << 6) /* an eject has it: others keep off */
+#define BLOCK_MANY (1u << 5)	 /* pages in several zones or nodes */
 
 struct mhp_block {
 	mhp_pfn_t start_pfn;	/* [const] */
 	uint8_t *linear;	/* [const] address of its first byte */
 	uint8_t *memmap;	/* [const] descriptor of start_pfn */
-	uint8_t *state;		/* [const] allocator state, layout.h */
+	uint8_t *state;		/* [const] allocator state, altmap.h */
 	mhp_pfn_t memmap_pfn;	/* [mutex] first piece of a memmap in existing
 				   memory, or MHP_PFN_NONE */
 	struct mhp_block *next; /* [rcu] in its zone, or in the list of many */
@@ -115,6 +116,8 @@ static inline bool block_serves(uint64_t status)
 
 /* A zone of a node. */
 struct zone {
+	mhp_word_t free_from; /* a hint: pfn of the lowest block that has a free
+				 pageblock */
 	struct mhp_block *blocks; /* [rcu] online blocks wholly in this zone */
 	struct mhp_range span;	  /* [mutex] first to last page, holes too */
 	uint64_t nr_present;	  /* [mutex] pages */
@@ -201,6 +204,7 @@ struct mhp {
 	struct mhp_policy policy;	/* [mutex] */
 	mhp_word_t holder;	  /* who runs under the mutex; 0: nobody */
 	uint64_t nr_blocks_added; /* [mutex] records of added blocks */
+	uint64_t nr_steps;	  /* [mutex] steps of offlinings that run */
 	uint64_t nr_leaves;	  /* [mutex] */
 	uint64_t existing_memmap_bytes; /* [mutex] */
 	uint64_t existing_state_bytes;	/* [mutex] */

@@ -116,6 +116,11 @@ frame_alloc_row(struct mhp *m, const mhp_word_t *cursor,
 
 	if (UNLIKELY(!blk))
 		return 0;
+	/* A stale cursor may lead to a pageblock that nobody has opened in this
+	 * life of its block: its kept bits are not set yet (R2). */
+	if (UNLIKELY((mhp_port_load_seq(word) & PB_GRANT_MASK) !=
+		     frame_expect(request)))
+		return 0;
 	mask = frame_claim(m, row, nr);
 	if (UNLIKELY(!mask))
 		return 0;
@@ -204,7 +209,9 @@ static bool frame_owner_known(const struct mhp *m, uint16_t owner)
 
 static bool frame_valid(const struct mhp *m, const struct mhp_request *r)
 {
-	if (UNLIKELY(r->order > m->layout.pageblock_order ||
+	if (UNLIKELY((r->size_bytes && r->size_bytes != sizeof(*r)) ||
+		     r->flags & ~(MHP_ALLOC_THIS_NODE | MHP_ALLOC_THIS_ZONE) ||
+		     r->order > m->layout.pageblock_order ||
 		     r->align_order > m->layout.pageblock_order ||
 		     r->mobility > MHP_MOVABLE ||
 		     r->zone_limit > MHP_ZONE_MOVABLE ||
@@ -295,8 +302,8 @@ unlock:
 	return err;
 }
 
-/* A row that was full or becomes empty: hints, and perhaps closing, unless this
- * processor's cursor prefers the pageblock and will see to it (R8). */
+/* A row that was full or becomes empty: the hint, and perhaps closing, unless
+ * this processor's cursor prefers the pageblock and will see to it (R8). */
 static __attribute__((noinline)) void
 frame_free_edge(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 		uint64_t old, uint64_t now)
@@ -307,6 +314,8 @@ frame_free_edge(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 
 	if ((word & PB_OWNER) != owner << PB_OWNER_SHIFT)
 		pageblock_after_free(m, &pb, old, now);
+	else if (now)
+		pageblock_clear_full(m, &pb);
 	mhp_port_read_unlock();
 }
 

@@ -61,17 +61,16 @@ static struct mhp_block *walk_next(const struct search *s, struct walk *w)
 	return w->at;
 }
 
-/* Where to start: where the cursor was, if that is in this zone. */
-static struct walk walk_begin(const struct search *s)
+/* Start at the block of @from_pfn if that is in this zone, else at the
+ * first. */
+static struct walk walk_begin(const struct search *s, mhp_pfn_t from_pfn)
 {
 	struct zone *zone = zone_of(s->m, s->node, s->zone);
 	struct walk w = {.zone = zone, .start = block_follow(&zone->blocks)};
 	struct mhp_block *blk;
 	uint64_t status;
 
-	if (!s->cursor || mhp_port_load(s->cursor) == MHP_PFN_NONE)
-		return w;
-	blk = section_block(s->m, mhp_port_load(s->cursor));
+	blk = section_block(s->m, from_pfn);
 	if (!blk)
 		return w;
 	status = block_status(blk);
@@ -230,9 +229,14 @@ static bool open_take(struct search *s, const struct pageblock *pb,
 	if (!mhp_port_cas(pb->word, &word, PB_OPENING))
 		return false;
 	used = open_first(s, pb);
-	if (!used)
+	if (open_finish(pb, used, used ? open_grant(s) : 0) && used)
+		return true;
+	if (!used) {
 		*failed = true;
-	return open_finish(pb, used, used ? open_grant(s) : 0) && used;
+		/* R6: a search that saw OPENING may have given up on it. */
+		pageblock_clear_nowhole(s->m, pb);
+	}
+	return false;
 }
 
 static bool search_whole(const struct search *s)
@@ -360,15 +364,40 @@ static bool search_block(struct search *s, struct mhp_block *blk,
 	return false;
 }
 
+/* The next search for a free pageblock starts where this one found it. A hint:
+ * a walk goes round, and who frees a pageblock below lowers it again. */
+static void search_free_found(const struct search *s,
+			      const struct mhp_block *blk)
+{
+	mhp_word_t *from = &zone_of(s->m, s->node, s->zone)->free_from;
+
+	if (mhp_port_load(from) != blk->start_pfn)
+		mhp_port_store(from, blk->start_pfn);
+}
+
+/* Partly used pageblocks are looked for near the cursor; free ones from the
+ * lowest address on, so that what was used and is free again comes before what
+ * never was. */
+static mhp_pfn_t search_from(const struct search *s, enum search_mode mode)
+{
+	if (mode == SEARCH_FREE)
+		return mhp_port_load(
+			&zone_of(s->m, s->node, s->zone)->free_from);
+	return s->cursor ? mhp_port_load(s->cursor) : MHP_PFN_NONE;
+}
+
 static bool search_blocks(struct search *s, enum search_mode mode,
 			  uint32_t most)
 {
-	struct walk w = walk_begin(s);
+	struct walk w = walk_begin(s, search_from(s, mode));
 	struct mhp_block *blk;
 
 	while (most-- && (blk = walk_next(s, &w)))
-		if (search_block(s, blk, mode))
+		if (search_block(s, blk, mode)) {
+			if (mode == SEARCH_FREE)
+				search_free_found(s, blk);
 			return true;
+		}
 	return false;
 }
 

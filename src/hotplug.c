@@ -250,6 +250,11 @@ static int add_locked(struct mhp *m, const struct mhp_add_request *request,
 	struct mhp_block *prepared;
 	int err;
 
+	if ((request->size_bytes && request->size_bytes != sizeof(*request)) ||
+	    request->flags & ~(MHP_ADD_STRICT | MHP_ADD_SCRUB))
+		return report_rule(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
+				   MHP_WHY_BAD_REQUEST, 0,
+				   "size_bytes is wrong or a flag unknown");
 	if (request->node >= m->geometry.nr_nodes)
 		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
 				  MHP_WHY_BAD_NODE, MHP_PFN_NONE);
@@ -299,7 +304,8 @@ static struct mhp_block *range_block_after(struct mhp *m,
 	return range_block(m, range, blk->start_pfn + m->layout.block_pages);
 }
 
-static int remove_check_block(const struct mhp_block *blk,
+/* @ejecting: the caller is the eject that the blocks must be in. */
+static int remove_check_block(const struct mhp_block *blk, bool ejecting,
 			      struct mhp_report *report)
 {
 	uint64_t status = block_status(blk);
@@ -307,7 +313,8 @@ static int remove_check_block(const struct mhp_block *blk,
 	if (block_has(status, BLOCK_BOOT))
 		return report_set(report, MHP_ERR_BUSY, MHP_STAGE_REMOVE,
 				  MHP_WHY_BOOT_MEMORY, blk->start_pfn);
-	if (block_life(status) != MHP_BLOCK_OFFLINE)
+	if (block_life(status) != MHP_BLOCK_OFFLINE ||
+	    block_has(status, BLOCK_EJECTING) != ejecting)
 		return report_set(report, MHP_ERR_BUSY, MHP_STAGE_REMOVE,
 				  block_life(status) == MHP_BLOCK_ONLINE
 					  ? MHP_WHY_WRONG_STATE
@@ -316,7 +323,7 @@ static int remove_check_block(const struct mhp_block *blk,
 	return 0;
 }
 
-static int remove_check(struct mhp *m, struct mhp_range range,
+static int remove_check(struct mhp *m, struct mhp_range range, bool ejecting,
 			struct mhp_report *report)
 {
 	struct mhp_block *blk;
@@ -333,11 +340,19 @@ static int remove_check(struct mhp *m, struct mhp_range range,
 		return report_set(report, MHP_ERR_NOENT, MHP_STAGE_REMOVE,
 				  MHP_WHY_NO_BLOCK, range.start_pfn);
 	for (; blk; blk = range_block_after(m, range, blk)) {
-		err = remove_check_block(blk, report);
+		err = remove_check_block(blk, ejecting, report);
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+static void scrub_block(struct mhp *m, const struct mhp_block *blk)
+{
+	if (block_has(block_status(blk), BLOCK_SCRUB) && m->ops->scrub)
+		m->ops->scrub(
+			m->ops_ctx,
+			mhp_range_make(blk->start_pfn, m->layout.block_pages));
 }
 
 /* Unpublish all, wait once, then give all back. */
@@ -355,15 +370,22 @@ static void remove_commit(struct mhp *m, struct mhp_range range)
 	m->ops->synchronize(m->ops_ctx);
 	for (; gone; gone = blk) {
 		blk = gone->prev;
-		if (block_has(block_status(gone), BLOCK_SCRUB) && m->ops->scrub)
-			m->ops->scrub(m->ops_ctx,
-				      mhp_range_make(gone->start_pfn,
-						     m->layout.block_pages));
+		scrub_block(m, gone);
 		remove_block(m, gone);
 		m->nr_blocks_added--;
 	}
 	section_release(m, range);
 	m->counters.nr_removes++;
+}
+
+int remove_locked(struct mhp *m, struct mhp_range range, bool ejecting,
+		  struct mhp_report *report)
+{
+	int err = remove_check(m, range, ejecting, report);
+
+	if (!err)
+		remove_commit(m, range);
+	return err;
 }
 
 int mhp_remove(struct mhp *m, struct mhp_range range, struct mhp_report *report)
@@ -373,9 +395,7 @@ int mhp_remove(struct mhp *m, struct mhp_range range, struct mhp_report *report)
 	if (err)
 		return report_set(report, err, MHP_STAGE_REMOVE,
 				  MHP_WHY_REENTERED, MHP_PFN_NONE);
-	err = remove_check(m, range, report);
-	if (!err)
-		remove_commit(m, range);
+	err = remove_locked(m, range, false, report);
 	mhp_unlock(m);
 	return err;
 }
@@ -394,6 +414,7 @@ void hotplug_fini(struct mhp *m)
 		/* Where its memmap came from goes as well. */
 		blk->memmap_pfn = MHP_PFN_NONE;
 		section_unpublish(m, blk);
+		scrub_block(m, blk);
 		remove_block(m, blk);
 		section_release(m, range);
 	}

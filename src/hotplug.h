@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What the end of an instance needs of adding and removing. */
+/* What other parts of the engine need of adding and removing. */
 #ifndef MHP_SRC_HOTPLUG_H
 #define MHP_SRC_HOTPLUG_H
 
 #include "engine.h"
+
+/** remove_locked() - mhp_remove() for a caller that holds the mutex. @ejecting:
+ * for the eject that has the blocks; nobody else may remove them */
+int remove_locked(struct mhp *m, struct mhp_range range, bool ejecting,
+		  struct mhp_report *report);
 
 /** hotplug_fini() - forget all added memory, whatever its state */
 void hotplug_fini(struct mhp *m);

@@ -171,6 +171,11 @@ static int config_check(const struct mhp_config *config, size_t size_bytes,
 	const char *wrong = NULL;
 	int err;
 
+	if (config->size_bytes != sizeof(*config))
+		return report_rule(report, MHP_ERR_INVAL, MHP_STAGE_INIT,
+				   MHP_WHY_BAD_REQUEST, 0,
+				   "config->size_bytes must be sizeof(struct "
+				   "mhp_config)");
 	err = mhp_geometry_check(g, report);
 	if (err)
 		return err;

@@ -52,7 +52,7 @@ static struct mhp_block *offline_block(struct mhp *m,
 
 /* ---- begin ---- */
 
-static int offline_check(struct mhp *m, struct mhp_block *blk,
+static int offline_check(const struct mhp_block *blk, uint32_t flags,
 			 struct mhp_report *report)
 {
 	uint64_t status;
@@ -64,7 +64,8 @@ static int offline_check(struct mhp *m, struct mhp_block *blk,
 	if (block_life(status) == MHP_BLOCK_OFFLINE)
 		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_OFFLINE,
 				  MHP_WHY_WRONG_STATE, blk->start_pfn);
-	if (block_life(status) != MHP_BLOCK_ONLINE)
+	if (block_life(status) != MHP_BLOCK_ONLINE ||
+	    (block_has(status, BLOCK_EJECTING) && !(flags & OFFLINE_ISOLATED)))
 		return report_set(report, MHP_ERR_BUSY, MHP_STAGE_OFFLINE,
 				  MHP_WHY_TRANSITION, blk->start_pfn);
 	if (block_has(status, BLOCK_MANY))
@@ -73,7 +74,6 @@ static int offline_check(struct mhp *m, struct mhp_block *blk,
 	if (block_has(status, BLOCK_HOLES))
 		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_OFFLINE,
 				  MHP_WHY_HOLES, blk->start_pfn);
-	(void)m;
 	return 0;
 }
 
@@ -163,7 +163,7 @@ static int offline_begin_locked(struct mhp *m, struct mhp_offline *op,
 				struct mhp_report *report)
 {
 	struct mhp_block *blk = offline_block(m, op);
-	int err = offline_check(m, blk, report);
+	int err = offline_check(blk, op->flags, report);
 
 	if (!err)
 		err = offline_prepare(m, blk, op, report);
@@ -461,6 +461,7 @@ static int offline_step_end(struct mhp *m, struct mhp_offline *op,
 			    struct mhp_report *report)
 {
 	op->stepping = 0;
+	m->nr_steps--;
 	batch_account(m, op, batch);
 	if (offline_cancelled(op))
 		return offline_fail(m, op, MHP_ERR_CANCELED, MHP_WHY_CANCELLED,
@@ -493,6 +494,7 @@ static int offline_step_begin(struct mhp *m, struct mhp_offline *op,
 				  MHP_WHY_WRONG_STATE, MHP_PFN_NONE);
 	}
 	op->stepping = 1;
+	m->nr_steps++;
 	batch_collect(m, op, batch);
 	mhp_unlock(m);
 	return 0;

@@ -68,7 +68,8 @@ static int online_check(struct mhp *m, uint64_t block_id,
 		return report_set(report, MHP_ERR_NOENT, MHP_STAGE_ONLINE,
 				  MHP_WHY_NO_BLOCK, MHP_PFN_NONE);
 	life = block_life(block_status(*blk));
-	if (life == MHP_BLOCK_OFFLINE)
+	if (life == MHP_BLOCK_OFFLINE &&
+	    !block_has(block_status(*blk), BLOCK_EJECTING))
 		return 0;
 	if (life == MHP_BLOCK_ONLINE)
 		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ONLINE,

@@ -85,7 +85,7 @@ int mhp_owner_register(struct mhp *m, const struct mhp_owner_ops *ops,
 	uint16_t i;
 	int err;
 
-	if (!ops || !ops->name)
+	if (!ops || ops->size_bytes != sizeof(*ops) || !ops->name)
 		return MHP_ERR_INVAL;
 	err = mhp_lock(m);
 	if (err)
@@ -136,7 +136,7 @@ int mhp_owner_unregister(struct mhp *m, uint16_t owner)
 	m->ops->synchronize(m->ops_ctx);
 	if (!m->owners[owner].ops)
 		err = MHP_ERR_NOENT;
-	else if (owner_has_pages(m, owner))
+	else if (m->nr_steps || owner_has_pages(m, owner))
 		err = MHP_ERR_BUSY;
 	else
 		owner_store(m, owner, NULL, NULL);
@@ -170,7 +170,8 @@ static bool owner_end_move(struct mhp *m, mhp_pfn_t from_pfn, mhp_pfn_t to_pfn,
 	if (!from || !to || from == to)
 		return false;
 	desc = mhp_port_load(from);
-	if (!(desc & DESC_MOVING) || mhp_port_load(to) != (desc & ~DESC_MOVING))
+	/* The target may be about to be moved on, if its block leaves too. */
+	if (!(desc & DESC_MOVING) || (mhp_port_load(to) | DESC_MOVING) != desc)
 		return false;
 	return mhp_port_cas(from, &desc, desc & ~DESC_MOVING);
 }

@@ -23,7 +23,7 @@ static uint64_t hint_bit(const struct pageblock *pb)
 uint64_t pageblock_hint_small(const struct mhp *m, const struct mhp_block *blk,
 			      uint32_t i)
 {
-	return mhp_port_load(hint_word(blk, m->layout.small_offset, i));
+	return mhp_port_load_seq(hint_word(blk, m->layout.small_offset, i));
 }
 
 uint64_t pageblock_hint_full(const struct mhp *m, const struct mhp_block *blk,
@@ -64,17 +64,32 @@ void pageblock_set_small(struct mhp *m, const struct pageblock *pb)
 			return;
 		mhp_port_and(hint, ~hint_bit(pb));
 	} while (word_settled(pb) & PB_SMALL);
+	/* While the bit stood, a search may have taken it for in use. */
+	pageblock_clear_nowhole(m, pb);
+}
+
+/* A search for free pageblocks of the zone begins no later than here. */
+static void hint_lower_free_from(struct mhp *m, const struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+	mhp_word_t *from =
+		&zone_of(m, block_node(status), block_zone(status))->free_from;
+
+	if (mhp_port_load(from) > blk->start_pfn)
+		mhp_port_store(from, blk->start_pfn);
 }
 
 void pageblock_clear_nowhole(struct mhp *m, const struct pageblock *pb)
 {
 	mhp_word_t *hint = hint_of(pb, m->layout.nowhole_offset);
 
-	if (mhp_port_load_seq(hint))
-		mhp_port_and(hint, 0);
+	if (!mhp_port_load_seq(hint))
+		return;
+	mhp_port_and(hint, 0);
+	hint_lower_free_from(m, pb->blk);
 }
 
-static void hint_clear_full(struct mhp *m, const struct pageblock *pb)
+void pageblock_clear_full(struct mhp *m, const struct pageblock *pb)
 {
 	mhp_word_t *hint = hint_of(pb, m->layout.full_offset);
 
@@ -86,7 +101,7 @@ void pageblock_mark_full(struct mhp *m, const struct pageblock *pb)
 {
 	mhp_port_or(hint_of(pb, m->layout.full_offset), hint_bit(pb));
 	if (!pageblock_full(m, pb))
-		hint_clear_full(m, pb);
+		pageblock_clear_full(m, pb);
 }
 
 /* Without the processor's instruction a compiler would call a library. */
@@ -232,7 +247,7 @@ void pageblock_after_free(struct mhp *m, const struct pageblock *pb,
 			  uint64_t old, uint64_t now)
 {
 	if ((old & m->layout.row_mask) == m->layout.row_mask)
-		hint_clear_full(m, pb);
+		pageblock_clear_full(m, pb);
 	if (now == 0 || mhp_port_load_seq(pb->word) & PB_MIXED)
 		pageblock_close(m, pb, false);
 }
@@ -256,6 +271,6 @@ void pageblock_let_go(struct mhp *m, const struct pageblock *pb, uint64_t owner)
 		pageblock_mark_full(m, pb);
 		return;
 	}
-	hint_clear_full(m, pb);
+	pageblock_clear_full(m, pb);
 	pageblock_close(m, pb, false);
 }

@@ -11,8 +11,11 @@
  * undo.
  * R2 an allocation below a pageblock is granted if, after its row CAS, a load
  *    of the word shows SMALL, the wanted mobility, and none of HUGE, ISOLATED,
- *    CLOSING, OPENING; else the bits are undone. A whole pageblock is granted
- *    if CAS takes the word from a free value to HUGE.
+ *    CLOSING, OPENING; else the bits are undone. A row is claimed only after
+ *    the word was seen grantable in the same read-side section: then the
+ *    pageblock was opened in this life of its block, and the bits of pages that
+ *    are not the allocator's are set. A whole pageblock is granted if CAS takes
+ *    the word from a free value to HUGE.
  * R3 isolation sets ISOLATED. Whoever did not see it comes before it, with the
  *    row bit set; so rows read afterwards show every grant, nothing is granted
  *    later, and "rows empty, not HUGE, not OPENING" is final.
@@ -179,6 +182,8 @@ void pageblock_set_nowhole(struct mhp *m, struct mhp_block *blk, uint32_t i);
 void pageblock_set_small(struct mhp *m, const struct pageblock *pb);
 /** pageblock_clear_nowhole() - a pageblock became free */
 void pageblock_clear_nowhole(struct mhp *m, const struct pageblock *pb);
+/** pageblock_clear_full() - a page of it became free */
+void pageblock_clear_full(struct mhp *m, const struct pageblock *pb);
 /** pageblock_mark_full() - set the hint, then verify it (R6) */
 void pageblock_mark_full(struct mhp *m, const struct pageblock *pb);
 

@@ -67,6 +67,9 @@ static bool policy_ratio_allows(struct mhp *m, uint64_t node_mask)
 			kernel += zone_of(m, node, (enum mhp_zone_type)zone)
 					  ->nr_boot_present;
 	}
+	/* Percent of whole hundreds, so that nothing wraps. */
+	if (kernel > UINT32_MAX)
+		return movable <= kernel / 100 * m->policy.auto_movable_ratio;
 	return movable <= kernel * m->policy.auto_movable_ratio / 100;
 }
 

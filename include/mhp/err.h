@@ -92,6 +92,7 @@ enum mhp_stage {
 	XX(BAD_PLACEMENT, "no such placement")                                \
 	XX(BAD_TYPE, "unknown online type or word")                           \
 	XX(BAD_ORDER, "the order is larger than a pageblock")                 \
+	XX(BAD_REQUEST, "the request is not well formed")                     \
 	XX(BAD_OWNER, "no such owner, or it cannot move memory")              \
 	XX(NO_BLOCK, "no such memory block")                                  \
 	XX(WRONG_STATE, "the block is in another state")                      \

@@ -80,8 +80,8 @@ MHP_MUST_CHECK MHP_API int mhp_frame_alloc(struct mhp *m,
  *
  * Context: any but NMI; lock-free.
  * Return: 0; MHP_ERR_ALREADY (it is free); MHP_ERR_INVAL (not allocated with
- *   that order, or memmap); MHP_ERR_FAULT (no memory of this instance, or
- *   offline). Nothing is freed on failure.
+ *   that order, or a block's own memmap); MHP_ERR_FAULT (no memory of this
+ *   instance, or offline). Nothing is freed on failure.
  */
 MHP_API int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order);
 
@@ -171,7 +171,8 @@ MHP_API void *mhp_frame_extra(struct mhp *m, mhp_pfn_t pfn);
  * @pfn: a page that the caller holds
  *
  * Context: any.
- * Return: its address, from ops->map_linear; NULL if it is not memory.
+ * Return: its address, from ops->map_linear; NULL if no block is there (a hole
+ *   of a boot block has an address, but no memory).
  */
 MHP_API void *mhp_frame_address(struct mhp *m, mhp_pfn_t pfn);
 

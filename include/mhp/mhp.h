@@ -60,7 +60,8 @@ struct mhp_config {
 	 * ops->map_memmap is absent.
 	 */
 	void *window;
-	mhp_pfn_t max_pfn; /* exclusive; memory beyond is refused */
+	mhp_pfn_t max_pfn; /* exclusive, whole blocks, inside phys_bits;
+			      memory beyond is refused */
 	/* Ascending, disjoint, any page boundaries; copied. */
 	const struct mhp_boot_range *boot;
 	uint32_t nr_boot;
@@ -155,7 +156,8 @@ struct mhp_add_request {
  *   asked for could not be had, else MHP_WHY_NONE
  *
  * Context: takes the mutex; may sleep.
- * Return: 0; MHP_ERR_INVAL (empty, not whole blocks, bad node or placement);
+ * Return: 0; MHP_ERR_INVAL (empty, not whole blocks, bad node or placement,
+ *   unknown flag);
  *   MHP_ERR_2BIG (beyond max_pfn); MHP_ERR_EXIST (memory is known there);
  *   MHP_ERR_OPNOTSUPP (MHP_ADD_STRICT and the placement is impossible);
  *   MHP_ERR_NOMEM; MHP_ERR_DEADLK; or what an operation returned. On failure

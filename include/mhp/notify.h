@@ -25,10 +25,10 @@ enum mhp_event {
 	MHP_EVENT_ONLINE,
 	MHP_EVENT_CANCEL_ONLINE,
 	MHP_EVENT_GOING_OFFLINE, /* may be vetoed; pages are isolated already */
-	MHP_EVENT_OFFLINE,
+	MHP_EVENT_OFFLINE,	 /* its zone is named for the last time */
 	MHP_EVENT_CANCEL_OFFLINE,
 	MHP_EVENT_ADDED,   /* a block became known (offline) */
-	MHP_EVENT_REMOVED, /* a block is gone */
+	MHP_EVENT_REMOVED, /* a block is about to be forgotten */
 };
 
 /**

@@ -80,8 +80,9 @@ struct mhp_ops {
 	/**
 	 * @meta_alloc: a small object in existing memory
 	 *
-	 * For records (64 bytes a block) and index leaves. Aligned to 64 bytes;
-	 * need not be zeroed.
+	 * For records (64 bytes a block), index leaves, and the allocator state
+	 * of blocks whose memmap is in existing memory (for those @node is the
+	 * block's, else MHP_NODE_ANY). Aligned to 64 bytes; need not be zeroed.
 	 *
 	 * Context: [mutex], may sleep. Return: the object, or NULL.
 	 */

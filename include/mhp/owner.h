@@ -31,7 +31,7 @@ struct mhp_move {
 /**
  * struct mhp_owner_ops - what an owner can do
  *
- * Constant. The callbacks run without the engine's mutex, so they may call
+ * Constant. move() runs without the engine's mutex, so it may call
  * everything but the owner's own unregistration; calls about the block that is
  * leaving give MHP_ERR_BUSY.
  */
@@ -60,7 +60,8 @@ struct mhp_owner_ops {
 	 * @pins: how often an allocation is pinned, 0 if it can move
 	 *
 	 * Optional: without it allocations count as unpinned until a move is
-	 * refused. Context: any thread, must not sleep.
+	 * refused. Context: any thread, perhaps under the mutex (lifecycle
+	 * calls give MHP_ERR_DEADLK), must not sleep.
 	 */
 	uint32_t (*pins)(void *ctx, struct mhp *m, mhp_pfn_t pfn,
 			 unsigned int order, uint64_t cookie);
@@ -74,8 +75,8 @@ struct mhp_owner_ops {
  * @owner: receives its number, from 1 on
  *
  * Context: takes the mutex; may sleep.
- * Return: 0; MHP_ERR_INVAL (no name); MHP_ERR_NOSPC (too many owners);
- *   MHP_ERR_DEADLK. Nothing is registered on failure.
+ * Return: 0; MHP_ERR_INVAL (no name, or a wrong size_bytes); MHP_ERR_NOSPC (too
+ *   many owners); MHP_ERR_DEADLK. Nothing is registered on failure.
  */
 MHP_MUST_CHECK MHP_API int mhp_owner_register(struct mhp *m,
 					      const struct mhp_owner_ops *ops,
@@ -88,7 +89,8 @@ MHP_MUST_CHECK MHP_API int mhp_owner_register(struct mhp *m,
  *
  * Context: takes the mutex, waits for readers; may sleep.
  * Return: 0; MHP_ERR_NOENT (no such owner); MHP_ERR_BUSY (it has pages of this
- *   instance still); MHP_ERR_DEADLK. It stays registered on failure.
+ *   instance still, or a step of an offlining runs that might ask it: try
+ *   again); MHP_ERR_DEADLK. It stays registered on failure.
  */
 MHP_MUST_CHECK MHP_API int mhp_owner_unregister(struct mhp *m, uint16_t owner);
 
