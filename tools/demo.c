@@ -140,11 +140,11 @@ static int demo_afford(const struct demo *d)
 static void demo_say_plan(const struct demo *d)
 {
 	printf("mhp demo: a cache in memory that comes and goes\n"
-	       "%u worker%s, %u seconds, boot memory %s, DIMM 1 %s, DIMM 2 "
-	       "%s\n\n",
-	       d->options.nr_workers, d->options.nr_workers == 1 ? "" : "s",
-	       d->options.seconds, BYTES(d->plan.boot_bytes),
-	       BYTES(d->plan.dimm_bytes[DEMO_FIRST]),
+	       "workers %u on %u processors, %u seconds; boot memory %s, DIMM "
+	       "1 "
+	       "%s, DIMM 2 %s\n\n",
+	       d->options.nr_workers, processors(), d->options.seconds,
+	       BYTES(d->plan.boot_bytes), BYTES(d->plan.dimm_bytes[DEMO_FIRST]),
 	       BYTES(d->plan.dimm_bytes[DEMO_SECOND]));
 	fflush(stdout);
 }

@@ -34,10 +34,8 @@ static uint64_t pss_fall(const struct demo_result *r)
 /* ---- for people ---- */
 
 /* A figure: its name, and what there is to say. */
-static void say(const char *name, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void say(const char *name, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void say(const char *name,
+						      const char *format, ...)
 {
 	va_list args;
 
@@ -117,22 +115,53 @@ static void print_maps(const struct demo *d)
 	map_print_legend(d->screen.colour, d->screen.utf8);
 }
 
+__attribute__((format(printf, 2, 3))) static void
+heading(const struct demo *d, const char *format, ...)
+{
+	va_list args;
+
+	fputs(d->screen.colour ? "\n\033[1m" : "\n", stdout);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	puts(d->screen.colour ? "\033[m" : "");
+}
+
+/* The last line, for those who read no other. */
+static void print_verdict(const struct demo *d)
+{
+	const struct demo_result *r = &d->result;
+
+	if (d->screen.colour)
+		fputs(lost(r) ? "\n\033[1;31m" : "\n\033[1;32m", stdout);
+	else
+		putchar('\n');
+	if (lost(r))
+		printf("%s values were lost.", COUNT(lost(r)));
+	else
+		printf("No value was lost: %s came through.",
+		       COUNT(r->proof.nr_values));
+	puts(d->screen.colour ? "\033[m" : "");
+}
+
 static void report_text(const struct demo *d)
 {
 	const struct demo_result *r = &d->result;
 
 	printf("\n");
 	print_maps(d);
-	printf("\nThe cache\n");
+	heading(d, "The cache");
 	print_work(r);
-	printf("\nThe eject of DIMM 1\n");
+	heading(d, "The eject of DIMM 1");
 	print_eject(r);
-	printf("\nThe memory given back\n");
+	heading(d, "The memory given back");
 	print_given_back(r);
-	printf("\nTaken of the memory that was there, to describe the %s of "
-	       "both DIMMs\n",
-	       BYTES(r->plugged_bytes));
+	heading(d,
+		"Taken of the memory that was there, to describe the %s of "
+		"both DIMMs",
+		BYTES(r->plugged_bytes));
 	print_cost(r);
+	print_verdict(d);
 }
 
 /* ---- as JSON ---- */
