@@ -132,6 +132,12 @@ void machine_end(struct machine *mc)
 	mc->model = NULL;
 }
 
+void machine_again(struct machine *mc, uint32_t flags)
+{
+	machine_end(mc);
+	machine_start(mc, mc->c, flags);
+}
+
 /* What a test that was made from a machine_test needs to run. */
 struct machine_run {
 	const struct machine_case *c;

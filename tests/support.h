@@ -73,8 +73,12 @@ void machine_start(struct machine *mc, const struct machine_case *c,
 void machine_start_config(struct machine *mc, const struct machine_case *c,
 			  const struct mhp_model_config *config);
 
-/** machine_end() - check it, end it; the model looks for what is left */
+/** machine_end() - check it, end it; the model looks for what is left. A host
+ * of 32 bits has room for one machine at a time. */
 void machine_end(struct machine *mc);
+
+/** machine_again() - end it and start the same machine with @flags */
+void machine_again(struct machine *mc, uint32_t flags);
 
 /** struct machine_test - a test that takes a struct machine */
 struct machine_test {

@@ -188,6 +188,7 @@ static void walk_all(struct machine *mc, const struct subject *s)
 	uint64_t sum = 0;
 	unsigned int i;
 
+	machine_end(mc); /* each trial has its own */
 	for (i = 0; i < 2; i++) {
 		sum += walk(mc->c, s, placements[i], 1, MHP_MODEL_FAIL_ONCE);
 		sum += walk(mc->c, s, placements[i], 5, MHP_MODEL_FAIL_ONCE);

@@ -438,9 +438,11 @@ static void do_something(struct world *w)
 
 static void test_random(struct machine *mc)
 {
-	struct world *w = world_start(mc->c, 1);
 	uint64_t steps = env_number("MHP_TEST_STEPS", STEPS_DEFAULT), i;
+	struct world *w;
 
+	machine_end(mc); /* the world has its own */
+	w = world_start(mc->c, 1);
 	for (i = 0; i < steps; i++) {
 		do_something(w);
 		check_ok(&w->mc);
