@@ -440,7 +440,7 @@ static void test_stress(struct machine *mc)
 int main(void)
 {
 	static const struct machine_test tests[] = {
-		{"stress", test_stress},
+		{.name = "stress", .run = test_stress},
 	};
 
 	return machine_run("stress", tests, 1, true);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An eject that is under way, and what others may do to its blocks meanwhile:
+ * nothing. The others act from the owner's move callback, when the eject is
+ * between two of its steps and the mutex is free.
+ */
+#include "support.h"
+
+#include <stdlib.h>
+
+/* What a callback tries once, and what came of it. */
+struct meddler {
+	int (*meddle)(struct machine *mc);
+	int code;
+	bool done;
+};
+
+static struct mhp_range both(struct machine *mc)
+{
+	return block_range(mc, FIRST_BLOCK, 2);
+}
+
+static int meddle_online(struct machine *mc)
+{
+	return mhp_block_online(mc->m, FIRST_BLOCK + 1, MHP_ONLINE_MOVABLE,
+				NULL);
+}
+
+static int meddle_offline(struct machine *mc)
+{
+	return mhp_block_offline(mc->m, FIRST_BLOCK + 1, MHP_NO_DEADLINE, NULL);
+}
+
+static int meddle_remove(struct machine *mc)
+{
+	return mhp_remove(mc->m, block_range(mc, FIRST_BLOCK + 1, 1), NULL);
+}
+
+static int meddle_eject(struct machine *mc)
+{
+	return mhp_offline_and_remove(mc->m,
+				      block_range(mc, FIRST_BLOCK + 1, 1),
+				      MHP_NO_DEADLINE, 0, NULL);
+}
+
+static int meddle_eject_all(struct machine *mc)
+{
+	return mhp_offline_and_remove(mc->m, both(mc), MHP_NO_DEADLINE, 0,
+				      NULL);
+}
+
+/* Every page that can be had comes from elsewhere; all are given back. */
+static int meddle_alloc(struct machine *mc)
+{
+	const struct mhp_request request = {.mobility = MHP_UNMOVABLE};
+	mhp_pfn_t first = block_start(mc, FIRST_BLOCK);
+	mhp_pfn_t end = block_start(mc, FIRST_BLOCK + 2);
+	mhp_pfn_t *taken = calloc(65536, sizeof(*taken));
+	uint32_t nr = 0;
+	int code = MHP_ERR_BUSY;
+
+	assert_non_null(taken);
+	while (nr < 65536 && !mhp_frame_alloc(mc->m, &request, &taken[nr])) {
+		if (taken[nr] >= first && taken[nr] < end)
+			code = 0;
+		nr++;
+	}
+	assert_int_equal(mhp_frame_free_bulk(mc->m, 0, nr, taken), 0);
+	free(taken);
+	return code;
+}
+
+static void at_move(struct shelf *shelf, const struct mhp_move *move)
+{
+	struct meddler *meddler = shelf->at_move_arg;
+
+	(void)move;
+	if (meddler->done)
+		return;
+	meddler->done = true;
+	meddler->code = meddler->meddle(shelf->mc);
+}
+
+static struct shelf *start(struct machine *mc, struct meddler *meddler)
+{
+	struct shelf *shelf = shelf_open(mc);
+
+	shelf_fill(shelf, FIRST_BLOCK, 0, 2);
+	shelf->at_move = at_move;
+	shelf->at_move_arg = meddler;
+	return shelf;
+}
+
+/* The meddler gets EBUSY, and the eject goes on as if nothing had been. */
+static void meddle_in_vain(struct machine *mc, bool online,
+			   int (*meddle)(struct machine *))
+{
+	struct meddler meddler = {.meddle = meddle};
+	struct mhp_block_info info;
+	struct shelf *shelf;
+
+	plug(mc, FIRST_BLOCK, 1, MHP_PLACEMENT_BLOCK, MHP_ONLINE_KERNEL);
+	assert_int_equal(
+		add_blocks(mc, FIRST_BLOCK + 1, 1, MHP_PLACEMENT_BLOCK), 0);
+	if (online)
+		assert_int_equal(online_blocks(mc, FIRST_BLOCK + 1, 1,
+					       MHP_ONLINE_KERNEL),
+				 0);
+	shelf = start(mc, &meddler);
+	assert_int_equal(mhp_offline_and_remove(mc->m, both(mc),
+						MHP_NO_DEADLINE, 0, NULL),
+			 0);
+	assert_true(meddler.done);
+	assert_int_equal(meddler.code, MHP_ERR_BUSY);
+	assert_int_equal(mhp_block_query(mc->m, FIRST_BLOCK, &info),
+			 MHP_ERR_NOENT);
+	assert_int_equal(mhp_block_query(mc->m, FIRST_BLOCK + 1, &info),
+			 MHP_ERR_NOENT);
+	shelf_verify(shelf);
+	check_ok(mc);
+	shelf_close(shelf);
+}
+
+static void test_online(struct machine *mc)
+{
+	meddle_in_vain(mc, false, meddle_online);
+}
+
+static void test_remove(struct machine *mc)
+{
+	meddle_in_vain(mc, false, meddle_remove);
+}
+
+static void test_offline(struct machine *mc)
+{
+	meddle_in_vain(mc, true, meddle_offline);
+}
+
+static void test_eject(struct machine *mc)
+{
+	meddle_in_vain(mc, true, meddle_eject);
+}
+
+static void test_eject_all(struct machine *mc)
+{
+	meddle_in_vain(mc, true, meddle_eject_all);
+}
+
+static void test_alloc(struct machine *mc)
+{
+	meddle_in_vain(mc, true, meddle_alloc);
+}
+
+/* Memory that is added into a hole of the range is nobody's to remove. */
+static int meddle_add(struct machine *mc)
+{
+	return add_blocks(mc, FIRST_BLOCK + 1, 1, MHP_PLACEMENT_BLOCK);
+}
+
+static void test_add(struct machine *mc)
+{
+	struct meddler meddler = {.meddle = meddle_add};
+	struct shelf *shelf;
+
+	plug(mc, FIRST_BLOCK, 1, MHP_PLACEMENT_BLOCK, MHP_ONLINE_KERNEL);
+	shelf = start(mc, &meddler);
+	assert_int_equal(mhp_offline_and_remove(mc->m, both(mc),
+						MHP_NO_DEADLINE, 0, NULL),
+			 MHP_ERR_BUSY);
+	assert_int_equal(meddler.code, 0);
+	assert_int_equal(block_info(mc, FIRST_BLOCK).state, MHP_BLOCK_ONLINE);
+	assert_int_equal(block_info(mc, FIRST_BLOCK + 1).state,
+			 MHP_BLOCK_OFFLINE);
+	check_ok(mc);
+	shelf_verify(shelf);
+	shelf->at_move = NULL;
+	shelf_close(shelf);
+	assert_int_equal(mhp_offline_and_remove(mc->m, both(mc),
+						MHP_NO_DEADLINE, 0, NULL),
+			 0);
+}
+
+/* An owner cannot go while it may be asked. */
+static int meddle_unregister(struct machine *mc)
+{
+	static const struct mhp_owner_ops ops = {.size_bytes = sizeof(ops),
+						 .name = "guest"};
+	uint16_t owner;
+	int err;
+
+	assert_int_equal(mhp_owner_register(mc->m, &ops, NULL, &owner), 0);
+	err = mhp_owner_unregister(mc->m, owner);
+	return err;
+}
+
+static void test_unregister(struct machine *mc)
+{
+	meddle_in_vain(mc, true, meddle_unregister);
+}
+
+static const struct machine_test tests[] = {
+	{.name = "online", .run = test_online},
+	{.name = "remove", .run = test_remove},
+	{.name = "offline", .run = test_offline},
+	{.name = "eject", .run = test_eject},
+	{.name = "eject_all", .run = test_eject_all},
+	{.name = "alloc", .run = test_alloc},
+	{.name = "add", .run = test_add},
+	{.name = "unregister", .run = test_unregister},
+};
+
+int main(void)
+{
+	return machine_run("eject", tests, sizeof(tests) / sizeof(tests[0]),
+			   true);
+}
