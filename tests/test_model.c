@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The model itself: machines of any size, the clock, the fault plan, and that an
- * engine that breaks the contract does not get away with it.
+ * The model itself: machines of any size, what fresh memory holds, the fault
+ * plan, and that touching what is not there ends the process.
  */
 #include <signal.h>
 #include <string.h>
