@@ -3,16 +3,14 @@
  * The table of handles: 16 bytes each, lock-free.
  *
  *   word, while it is live
- *   63                      28 27            12 11           3    2      1    0
- *   [ pfn                     ][ pins          ][ generation
- *   ][WAIT][MOVING][LIVE]
+ *   63       28 27    12 11         3    2      1      0
+ *   [ pfn      ][ pins  ][generation][WAIT][MOVING][LIVE]
  *
  *   word, while it is not: bits 63-28 are the index + 1 of the next free entry
  *
  *   life
- *   63                      32 31                                             0
- *   [ generation              ][ order
- *   ]
+ *   63            32 31     0
+ *   [ generation    ][ order ]
  *
  * A handle is (generation << 32 | index). The generation of an entry grows when
  * it is freed; its low bits stand in the word too, so that a compare-and-swap
@@ -21,8 +19,8 @@
  * Rules, and why they are enough; "word" is always changed by compare-and-swap
  * while it is live, and only by whoever took the entry while it is not:
  * 1. life does not change while the word is live. It is written before the word
- *    becomes live (release) and after it ceased to be (by the one who did
- * that). 2. Pin: pins + 1 in a word that is live and not MOVING; then life is
+ *    becomes live (release) and after it ceased to be (by the one who did that).
+ * 2. Pin: pins + 1 in a word that is live and not MOVING; then life is
  *    read again. If it is another life's, the pin is undone. So who has a pin
  *    has it on the life that the handle names.
  * 3. A word with pins != 0 does not cease to be live and its pfn does not
