@@ -391,6 +391,25 @@ static void test_first_use(struct machine *mc)
 	shelf_close(shelf);
 }
 
+/* Memory that was used and freed is used again before fresh memory is. */
+static void test_used_first(struct machine *mc)
+{
+	struct mhp_request request = {0};
+	uint32_t nr = (uint32_t)(2 * mhp_pageblock_pages(mc->g) + 1), i;
+	mhp_pfn_t *pfns = calloc(nr, sizeof(*pfns));
+
+	assert_non_null(pfns);
+	for (i = 0; i < 5; i++) {
+		assert_int_equal(
+			mhp_frame_alloc_bulk(mc->m, &request, nr, pfns), nr);
+		assert_int_equal(mhp_frame_free_bulk(mc->m, 0, nr, pfns), 0);
+		if (i)
+			assert_int_equal(mhp_model_calls(mc->model), 0);
+		mhp_model_fail(mc->model, MHP_MODEL_FAIL_NEVER, 0);
+	}
+	free(pfns);
+}
+
 /* A pageblock that the port cannot prepare is passed over, and tried again. */
 static void test_first_use_fails(struct machine *mc)
 {
@@ -485,6 +504,7 @@ static const struct machine_test tests[] = {
 	{"query", test_query},
 	{"address", test_address},
 	{"first_use", test_first_use},
+	{"used_first", test_used_first},
 	{"first_use_fails", test_first_use_fails},
 };
 

@@ -98,7 +98,13 @@ static void test_add_other(struct machine *mc)
 	r = add_request(mc);
 	r.placement = (enum mhp_placement)77;
 	refuse_add(mc, &r, MHP_ERR_INVAL, MHP_WHY_BAD_PLACEMENT);
-	/* An older caller's struct, and one that leaves the size out. */
+	r = add_request(mc);
+	r.flags = 1u << 31;
+	refuse_add(mc, &r, MHP_ERR_INVAL, MHP_WHY_BAD_REQUEST);
+	r = add_request(mc);
+	r.size_bytes++;
+	refuse_add(mc, &r, MHP_ERR_INVAL, MHP_WHY_BAD_REQUEST);
+	/* The size may be left out. */
 	r = add_request(mc);
 	r.size_bytes = 0;
 	assert_int_equal(mhp_add(mc->m, &r, NULL), 0);
@@ -280,12 +286,19 @@ static void test_alloc(struct machine *mc)
 	/* The engine's own number is not for others. */
 	r = (struct mhp_request){.owner = 1};
 	refuse_alloc(mc, &r);
+	r = (struct mhp_request){.cookie = MHP_COOKIE_MAX + 1};
+	refuse_alloc(mc, &r);
+	r = (struct mhp_request){.flags = 1u << 31};
+	refuse_alloc(mc, &r);
+	r = (struct mhp_request){.size_bytes = sizeof(r) - 1};
+	refuse_alloc(mc, &r);
 }
 
 static void test_owner(struct machine *mc)
 {
 	static const struct mhp_owner_ops nameless = {
 		.size_bytes = sizeof(nameless)};
+	static const struct mhp_owner_ops sizeless = {.name = "sizeless"};
 	static const struct mhp_owner_ops keeper = {
 		.size_bytes = sizeof(keeper), .name = "keeper"};
 	struct mhp_request r = {.mobility = MHP_MOVABLE};
@@ -293,6 +306,8 @@ static void test_owner(struct machine *mc)
 	mhp_pfn_t pfn;
 
 	assert_int_equal(mhp_owner_register(mc->m, &nameless, NULL, &owner),
+			 MHP_ERR_INVAL);
+	assert_int_equal(mhp_owner_register(mc->m, &sizeless, NULL, &owner),
 			 MHP_ERR_INVAL);
 	assert_int_equal(owner, 4711);
 	assert_int_equal(mhp_owner_unregister(mc->m, 0), MHP_ERR_NOENT);

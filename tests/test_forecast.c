@@ -196,7 +196,7 @@ static void test_keeper(struct machine *mc)
 }
 
 static const struct machine_test tests[] = {
-	{"moves", test_moves},	   {"elsewhere", test_elsewhere},
+	{"moves", test_moves},	     {"elsewhere", test_elsewhere},
 	{"blockers", test_blockers}, {"room", test_room},
 	{"keeper", test_keeper},
 };

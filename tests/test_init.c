@@ -360,6 +360,25 @@ static void test_boot(void **state)
 	refuse(&t, MHP_WHY_GEOMETRY);
 }
 
+static void test_config(void **state)
+{
+	struct tiny_machine t;
+
+	(void)state;
+	tiny_make(&t);
+	t.config.size_bytes--;
+	refuse(&t, MHP_WHY_BAD_REQUEST);
+	tiny_make(&t);
+	t.config.max_pfn--;
+	refuse(&t, MHP_WHY_GEOMETRY);
+	tiny_make(&t);
+	t.config.max_pfn = 0;
+	refuse(&t, MHP_WHY_GEOMETRY);
+	tiny_make(&t);
+	t.config.max_pfn = UINT64_C(1) << 40;
+	refuse(&t, MHP_WHY_GEOMETRY);
+}
+
 static void test_reserved(void **state)
 {
 	struct tiny_machine t;
@@ -419,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_buffer),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_boot),
+		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_around_reserved),
 	};

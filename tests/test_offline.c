@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Taking a block out of use while its pages are in use: owners that move,
- * refuse or take their time, pages that nobody can move, deadlines and patience.
+ * refuse or take their time, pages that nobody can move, deadlines, patience.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -243,6 +243,64 @@ static void test_callback(struct machine *mc)
 	shelf_close(shelf);
 }
 
+/* An owner that tries the lifecycle where it may not. */
+static uint32_t pins_reenter(void *ctx, struct mhp *m, mhp_pfn_t pfn,
+			     unsigned int order, uint64_t cookie)
+{
+	struct mhp_forecast forecast;
+	unsigned int *nr = ctx;
+	struct mhp_page_info p;
+
+	(void)cookie;
+	assert_int_equal(mhp_forecast(m, 0, &forecast, NULL, 0, NULL),
+			 MHP_ERR_DEADLK);
+	assert_int_equal(mhp_block_offline(m, 0, MHP_NO_DEADLINE, NULL),
+			 MHP_ERR_DEADLK);
+	assert_int_equal(mhp_check(m, NULL), MHP_ERR_DEADLK);
+	assert_int_equal(mhp_frame_query(m, pfn, &p), 0);
+	assert_int_equal(p.order, order);
+	++*nr;
+	return 3;
+}
+
+static int move_never(void *ctx, struct mhp *m, const struct mhp_move *move)
+{
+	(void)ctx;
+	(void)m;
+	(void)move;
+	fail_msg("a pinned page is not to be moved");
+	return MHP_ERR_BUSY;
+}
+
+/* Pins are asked for under the mutex: lifecycle calls are refused there. */
+static void test_pins_callback(struct machine *mc)
+{
+	static const struct mhp_owner_ops ops = {.size_bytes = sizeof(ops),
+						 .name = "pinner",
+						 .move = move_never,
+						 .pins = pins_reenter};
+	struct mhp_request request = {.mobility = MHP_MOVABLE};
+	struct mhp_forecast f;
+	unsigned int nr = 0;
+	mhp_pfn_t pfn;
+
+	plug(mc, FIRST_BLOCK, 1, MHP_PLACEMENT_BLOCK, MHP_ONLINE_MOVABLE);
+	assert_int_equal(mhp_owner_register(mc->m, &ops, &nr, &request.owner),
+			 0);
+	pfn = alloc_in_block(mc, &request, FIRST_BLOCK);
+	assert_int_equal(mhp_forecast(mc->m, FIRST_BLOCK, &f, NULL, 0, NULL),
+			 0);
+	assert_int_equal(f.nr_blockers, 1);
+	assert_true(nr > 0);
+	nr = 0;
+	assert_int_equal(
+		mhp_block_offline(mc->m, FIRST_BLOCK, MHP_NO_DEADLINE, NULL),
+		MHP_ERR_BUSY);
+	assert_true(nr > 0);
+	assert_int_equal(mhp_frame_free(mc->m, pfn, 0), 0);
+	assert_int_equal(mhp_owner_unregister(mc->m, request.owner), 0);
+}
+
 static void free_from_move(struct shelf *shelf, const struct mhp_move *move)
 {
 	struct item *item = &shelf->items[move->cookie];
@@ -405,6 +463,7 @@ static const struct machine_test tests[] = {
 	{"cancel_running", test_cancel_running},
 	{"busy", test_busy},
 	{"callback", test_callback},
+	{"pins_callback", test_pins_callback},
 	{"freed_meanwhile", test_freed_meanwhile},
 	{"sticky", test_sticky},
 	{"sticky_whole", test_sticky_whole},
