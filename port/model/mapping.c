@@ -166,11 +166,13 @@ static uint64_t bits_count(const struct mhp_model_span *span, uint64_t first,
 	uint64_t end = first + nr, sum = 0, i;
 
 	for (i = first / 64; nr && i <= (end - 1) / 64; i++)
-		sum += (uint64_t)__builtin_popcountll(words[i] &
-						      bits_mask(i, first, end));
+		sum += (uint64_t)__builtin_popcountll(
+			__atomic_load_n(&words[i], __ATOMIC_RELAXED) &
+			bits_mask(i, first, end));
 	return sum;
 }
 
+/* Bits of one word may belong to blocks that others use meanwhile. */
 static void bits_fill(struct mhp_model_span *span, uint64_t first, uint64_t nr,
 		      bool value)
 {
@@ -178,10 +180,12 @@ static void bits_fill(struct mhp_model_span *span, uint64_t first, uint64_t nr,
 	uint64_t end = first + nr, i;
 
 	for (i = first / 64; nr && i <= (end - 1) / 64; i++) {
+		uint64_t mask = bits_mask(i, first, end);
+
 		if (value)
-			words[i] |= bits_mask(i, first, end);
+			__atomic_fetch_or(&words[i], mask, __ATOMIC_RELAXED);
 		else
-			words[i] &= ~bits_mask(i, first, end);
+			__atomic_fetch_and(&words[i], ~mask, __ATOMIC_RELAXED);
 	}
 }
 
