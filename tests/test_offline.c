@@ -245,6 +245,7 @@ static void test_no_target(struct machine *mc)
 static void later(struct machine *mc, bool moved)
 {
 	struct shelf *shelf = two_blocks(mc);
+	uint64_t moves;
 	struct mhp_offline op;
 	struct item *item;
 	int i;
@@ -259,8 +260,11 @@ static void later(struct machine *mc, bool moved)
 	assert_int_equal(item->nr_asked, 1);
 	check_ok(mc);
 	item->answer = ANSWER_MOVED;
+	moves = stat_now(mc).nr_pages_moved;
 	assert_int_equal(shelf_complete(shelf, item, moved), 0);
+	assert_int_equal(stat_now(mc).nr_pages_moved - moves, moved ? 4 : 0);
 	assert_int_equal(step_through(mc, &op, NULL), 0);
+	assert_int_equal(stat_now(mc).nr_pages_moved - moves, 4);
 	assert_int_equal(item->nr_asked, moved ? 1 : 2);
 	shelf_verify(shelf);
 	assert_int_equal(shelf_in_block(shelf, FIRST_BLOCK), 0);
@@ -413,6 +417,39 @@ static void test_patient(struct machine *mc)
 	shelf_close(shelf);
 }
 
+static void plug_node(struct machine *mc, uint64_t id, uint16_t node)
+{
+	struct mhp_add_request add = {.range = block_range(mc, id, 1),
+				      .node = node};
+
+	assert_int_equal(mhp_add(mc->m, &add, NULL), 0);
+	assert_int_equal(online_blocks(mc, id, 1, MHP_ONLINE_MOVABLE), 0);
+}
+
+/* What moves stays on its node as long as that has room. */
+static void test_node(struct machine *mc)
+{
+	struct shelf *shelf = shelf_open(mc);
+	uint16_t node;
+
+	for (node = 0; node < 3; node++) {
+		plug_node(mc, FIRST_BLOCK + node, node);
+		plug_node(mc, FIRST_BLOCK + 4 + node, node);
+		shelf_fill(shelf, FIRST_BLOCK + node, 1, 3);
+	}
+	for (node = 0; node < 3; node++) {
+		offline_ok(mc, FIRST_BLOCK + node);
+		assert_int_equal(shelf_in_block(shelf, FIRST_BLOCK + 4 + node),
+				 3);
+	}
+	shelf_verify(shelf);
+	shelf_close(shelf);
+}
+
+static const struct machine_test node_tests[] = {
+	{"node", test_node},
+};
+
 static const struct machine_test tests[] = {
 	{"moves", test_moves},
 	{"refused_once", test_refused_once},
@@ -434,5 +471,6 @@ static const struct machine_test tests[] = {
 int main(void)
 {
 	return machine_run("offline", tests, sizeof(tests) / sizeof(tests[0]),
-			   true);
+			   true) +
+	       machine_run_on("offline-nodes", node_tests, 1, "nodes");
 }
