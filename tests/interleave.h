@@ -108,7 +108,7 @@ struct thread {
 	bool then_end; /* end after the hint full was cleared */
 	bool all_rows; /* try the other row too, and give up properly */
 	bool again;    /* second look behind nowhole */
-	uint8_t pad;
+	uint8_t pad[2];
 };
 
 /* No padding: states are compared as bytes. */

@@ -20,7 +20,8 @@
 
 #include "interleave.h"
 
-_Static_assert(sizeof(struct world) == 14 + NR_THREADS * sizeof(struct thread),
+_Static_assert(sizeof(struct thread) == 16 &&
+		       sizeof(struct world) == 14 + NR_THREADS * 16,
 	       "states are compared as bytes");
 
 #define OPEN_WORD (USED | SMALL)
@@ -128,9 +129,7 @@ static const struct scenario scenarios[] = {
 	{.name = "opened twice and closed",
 	 .word = USED,
 	 .cpu = {1, 2, 3},
-	 .script = {{OP_OPEN_BARE, OP_FREE},
-		    {OP_OPEN_BARE, OP_FREE},
-		    {OP_ISOLATE_UNDO}}},
+	 .script = {{OP_OPEN_BARE, OP_FREE}, {OP_OPEN_BARE}, {OP_ISOLATE_UNDO}}},
 	{.name = "first use of a mixed one and two old cursors",
 	 .word = NEVER_USED,
 	 .kept = 1,
