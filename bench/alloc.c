@@ -4,8 +4,9 @@
  *
  * Memory is a DIMM on port/model, all descriptors of which have been touched.
  * One thread allocates half of it, page after page, and frees it again: in the
- * same order, in a random one, or by another thread. A figure is the time of
- * all of them divided by their number, the loop and the array of pfns included.
+ * same order, in a random one, or by another thread. It is done in pieces, with
+ * a look at the floor before each; the median of the pieces is what counts, the
+ * loop and the array of pfns included.
  * "99-percent-full" is: all of it is in use, but a random hundredth; half of
  * the hundredth is allocated.
  *
@@ -21,6 +22,8 @@
 #define BOOT_BYTES (256 * BENCH_MIB)
 /* Least number of operations in a measurement. */
 #define MIN_OPS (UINT64_C(1) << 18)
+/* Operations between two looks at the floor. */
+#define PIECE (UINT64_C(1) << 15)
 #define BULK 64
 
 enum {
@@ -117,8 +120,8 @@ int free_many(const struct alloc_bed *bed, mhp_pfn_t *pfns, uint64_t nr,
 	return wrong;
 }
 
-static int pair_many(const struct alloc_bed *bed, mhp_pfn_t *pfns, uint64_t nr,
-		     unsigned int order)
+int pair_many(const struct alloc_bed *bed, mhp_pfn_t *pfns, uint64_t nr,
+	      unsigned int order)
 {
 	struct mhp_request request = {
 		.size_bytes = sizeof(request),
@@ -169,26 +172,38 @@ static int free_bulk(const struct alloc_bed *bed, mhp_pfn_t *pfns, uint64_t nr,
 typedef int (*many_fn)(const struct alloc_bed *bed, mhp_pfn_t *pfns,
 		       uint64_t nr, unsigned int order);
 
-/* What an allocation and the free after it cost, in ns. */
-struct costs {
-	double alloc_floor, alloc;
-	double free_floor, free;
-};
-
-/* How to measure the two. */
+/* How to measure an allocation and the free after it. */
 struct plan {
 	unsigned int order;
 	many_fn alloc, free;
 	bool shuffled; /* free in a random order */
 };
 
-static int timed(const struct alloc_bed *bed, many_fn many, mhp_pfn_t *pfns,
-		 uint64_t nr, unsigned int order, double *ns)
-{
-	double start = bench_now_ns();
-	int err = many(bed, pfns, nr, order);
+/* What both cost, in ns for each. */
+struct costs {
+	struct bench_series alloc_floor, alloc;
+	struct bench_series free_floor, free;
+};
 
-	*ns += bench_now_ns() - start;
+/* In pieces, and before each the floor: they meet the same machine. */
+static int timed(const struct alloc_bed *bed, many_fn many, mhp_pfn_t *pfns,
+		 uint64_t nr, unsigned int order, struct bench_series *floor,
+		 struct bench_series *ns)
+{
+	uint64_t i, piece = PIECE;
+	int err = 0;
+
+	for (i = 0; !err && i < nr; i += piece) {
+		double start;
+
+		/* What is left at the end goes with the last. */
+		if (nr - i < 2 * PIECE)
+			piece = nr - i;
+		bench_series_add(floor, floor_locked_ns());
+		start = bench_now_ns();
+		err = many(bed, pfns + i, piece, order);
+		bench_series_add(ns, (bench_now_ns() - start) / (double)piece);
+	}
 	return err;
 }
 
@@ -198,59 +213,73 @@ static int measure(const struct alloc_bed *bed, const struct plan *plan,
 {
 	uint64_t nr = (bed->nr_pages >> plan->order) / 2;
 	uint64_t i, rounds = MIN_OPS / nr + 1;
-	double alloc_ns = 0, free_ns = 0;
 	int err = 0;
 
-	costs->alloc_floor = floor_locked_ns();
 	for (i = 0; !err && i < rounds; i++) {
 		err = timed(bed, plan->alloc, bed->pfns, nr, plan->order,
-			    &alloc_ns);
+			    &costs->alloc_floor, &costs->alloc);
 		if (plan->shuffled)
 			bench_shuffle(bed->pfns, nr, i);
 		if (!err)
 			err = timed(bed, plan->free, bed->pfns, nr, plan->order,
-				    &free_ns);
+				    &costs->free_floor, &costs->free);
 	}
-	costs->free_floor = floor_locked_ns();
-	costs->alloc = alloc_ns / (double)(nr * rounds);
-	costs->free = free_ns / (double)(nr * rounds);
 	return err;
+}
+
+/* One sample of a repetition. */
+static void sample(struct bench_case *c, const struct bench_series *floor,
+		   const struct bench_series *ns)
+{
+	if (c)
+		bench_sample(c, bench_median(ns), bench_median(floor));
 }
 
 static int measure_both(const struct alloc_bed *bed, struct bench_case *alloc,
 			struct bench_case *freeing, const struct plan *plan)
 {
-	struct costs costs;
+	struct costs costs = {0};
 	int err = measure(bed, plan, &costs);
 
-	if (err)
-		return err;
-	if (alloc)
-		bench_sample(alloc, costs.alloc, costs.alloc_floor);
-	if (freeing)
-		bench_sample(freeing, costs.free, costs.free_floor);
-	return 0;
+	sample(alloc, &costs.alloc_floor, &costs.alloc);
+	sample(freeing, &costs.free_floor, &costs.free);
+	return err;
 }
 
+/* Beside pages that stay, as in a system that has been running. */
 static int measure_pair(const struct alloc_bed *bed, struct bench_case *c,
 			unsigned int order)
 {
-	double floor = floor_locked_ns(), ns = 0;
-	int err = timed(bed, pair_many, bed->pfns, MIN_OPS, order, &ns);
+	struct bench_series floor = {0}, ns = {0};
+	mhp_pfn_t *pfns = bed->pfns + ALLOC_STAY;
+	uint64_t i;
+	int err = alloc_many(bed, bed->pfns, ALLOC_STAY, 0);
 
-	bench_sample(c, ns / MIN_OPS, floor);
-	return err;
+	if (err)
+		return err;
+	for (i = 0; !err && i < MIN_OPS / PIECE; i++)
+		err = timed(bed, pair_many, pfns, PIECE, order, &floor, &ns);
+	sample(c, &floor, &ns);
+	return err ? err : free_many(bed, bed->pfns, ALLOC_STAY, 0);
+}
+
+/* What one of several threads has measured. */
+static void tell(struct bench_worker *worker, const struct bench_series *floor,
+		 const struct bench_series *ns)
+{
+	worker->floor = bench_median(floor);
+	worker->value = bench_median(ns);
 }
 
 /* Pages that one thread allocated are freed by another, elsewhere. */
 static void remote_free(struct bench_worker *worker)
 {
+	struct bench_series floor = {0}, ns = {0};
 	struct alloc_bed *bed = worker->ctx;
-	uint64_t nr = bed->nr_pages / 2;
 
-	worker->floor = floor_locked_ns();
-	worker->err = timed(bed, free_many, bed->pfns, nr, 0, &worker->value);
-	worker->value /= (double)nr;
+	worker->err = timed(bed, free_many, bed->pfns, bed->nr_pages / 2, 0,
+			    &floor, &ns);
+	tell(worker, &floor, &ns);
 }
 
 static int measure_remote(const struct bench *b, struct alloc_bed *bed,
@@ -266,21 +295,21 @@ static int measure_remote(const struct bench *b, struct alloc_bed *bed,
 	return worker.err;
 }
 
+/* All is in use but a random hundredth; half of that is allocated. */
 static int measure_full(const struct alloc_bed *bed, struct bench_case *c,
 			unsigned int seed)
 {
 	uint64_t hundredth = bed->nr_pages / 100, nr = hundredth / 2;
-	double floor, ns = 0;
+	struct bench_series floor = {0}, ns = {0};
 	int err = alloc_many(bed, bed->pfns, bed->nr_pages, 0);
 
 	if (err)
 		return err;
 	bench_shuffle(bed->pfns, bed->nr_pages, seed + 1);
 	err = free_many(bed, bed->pfns, hundredth, 0);
-	floor = floor_locked_ns();
 	if (!err)
-		err = timed(bed, alloc_many, bed->pfns, nr, 0, &ns);
-	bench_sample(c, ns / (double)nr, floor);
+		err = timed(bed, alloc_many, bed->pfns, nr, 0, &floor, &ns);
+	sample(c, &floor, &ns);
 	if (!err)
 		err = free_many(bed, bed->pfns, nr, 0);
 	return err ? err
@@ -300,16 +329,19 @@ static void two_threads(struct bench_worker *worker)
 	const struct alloc_bed *bed = shared->bed;
 	uint64_t nr = bed->nr_pages / 4;
 	mhp_pfn_t *pfns = bed->pfns + worker->index * nr;
-	double alloc_ns = 0, free_ns = 0;
+	struct costs costs = {0};
 
 	bench_meet(worker);
-	worker->floor = floor_locked_ns();
-	bench_meet(worker);
-	worker->err = timed(bed, alloc_many, pfns, nr, 0, &alloc_ns);
+	worker->err = timed(bed, alloc_many, pfns, nr, 0, &costs.alloc_floor,
+			    &costs.alloc);
 	bench_meet(worker);
 	if (!worker->err)
-		worker->err = timed(bed, free_many, pfns, nr, 0, &free_ns);
-	worker->value = (shared->frees ? free_ns : alloc_ns) / (double)nr;
+		worker->err = timed(bed, free_many, pfns, nr, 0,
+				    &costs.free_floor, &costs.free);
+	if (shared->frees)
+		tell(worker, &costs.free_floor, &costs.free);
+	else
+		tell(worker, &costs.alloc_floor, &costs.alloc);
 }
 
 static int measure_two(const struct bench *b, struct alloc_bed *bed,

@@ -8,6 +8,9 @@
 
 #include "testbed.h"
 
+/** Pages that a thread holds while it allocates and frees others. */
+#define ALLOC_STAY 1000
+
 struct alloc_bed {
 	struct testbed testbed;
 	struct mhp *m;
@@ -26,6 +29,9 @@ int alloc_touch(struct alloc_bed *bed);
 int alloc_many(const struct alloc_bed *bed, mhp_pfn_t *pfns, uint64_t nr,
 	       unsigned int order);
 int free_many(const struct alloc_bed *bed, mhp_pfn_t *pfns, uint64_t nr,
+	      unsigned int order);
+/** pair_many() - allocate and free one, @nr times */
+int pair_many(const struct alloc_bed *bed, mhp_pfn_t *pfns, uint64_t nr,
 	      unsigned int order);
 
 #endif

@@ -52,6 +52,9 @@ struct bench_case {
 	struct bench_series floor; /* nr 0: there is none */
 };
 
+/** bench_series_add() - one measurement; what has no room is forgotten */
+void bench_series_add(struct bench_series *series, double value);
+
 /** bench_sample() - one measurement; @floor 0: there is none */
 void bench_sample(struct bench_case *c, double value, double floor);
 

@@ -25,7 +25,7 @@ double bench_now_ns(void)
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-static void series_add(struct bench_series *series, double value)
+void bench_series_add(struct bench_series *series, double value)
 {
 	if (series->nr < BENCH_MAX_SAMPLES)
 		series->values[series->nr++] = value;
@@ -33,9 +33,9 @@ static void series_add(struct bench_series *series, double value)
 
 void bench_sample(struct bench_case *c, double value, double floor)
 {
-	series_add(&c->value, value);
+	bench_series_add(&c->value, value);
 	if (floor > 0)
-		series_add(&c->floor, floor);
+		bench_series_add(&c->floor, floor);
 }
 
 static int compare_doubles(const void *a, const void *b)

@@ -13,6 +13,9 @@
  * of taking all its blocks offline: they are isolated first, so nothing moves
  * within the DIMM. "unplug" goes on until its memory is the system's again.
  *
+ * The floor is measured in pieces between the steps of the evacuation, on as
+ * many bytes. Before both the caches are filled with something else.
+ *
  * What it does not do: let anybody use the handles meanwhile (mhp demo does).
  */
 #include <stdlib.h>
@@ -25,6 +28,8 @@
 #define SIZE_DEFAULT BENCH_GIB
 #define BOOT_BYTES (128 * BENCH_MIB)
 #define MAX_BLOCKS 8192
+/* Copied at once for the floor, at least. */
+#define PIECE_BYTES (4 * BENCH_MIB)
 
 enum {
 	CASE_RESIDENT,
@@ -37,26 +42,19 @@ enum {
 	NR_CASES,
 };
 
+#define EVACUATE_CASE(text)                                                   \
+	{                                                                     \
+		.name = (text), .unit = "GB/s", .port = "posix", .threads = 1 \
+	}
+
 static const struct bench_case case_names[NR_CASES] = {
-	{.name = "half-full", .unit = "GB/s", .port = "posix", .threads = 1},
-	{.name = "half-full-64k", .unit = "GB/s", .port = "posix", .threads = 1},
-	{.name = "half-full-2m", .unit = "GB/s", .port = "posix", .threads = 1},
-	{.name = "half-full-fresh",
-	 .unit = "GB/s",
-	 .port = "posix",
-	 .threads = 1},
-	{.name = "half-full-fresh-64k",
-	 .unit = "GB/s",
-	 .port = "posix",
-	 .threads = 1},
-	{.name = "half-full-fresh-2m",
-	 .unit = "GB/s",
-	 .port = "posix",
-	 .threads = 1},
-	{.name = "half-full-unplug",
-	 .unit = "GB/s",
-	 .port = "posix",
-	 .threads = 1},
+	EVACUATE_CASE("half-full"),
+	EVACUATE_CASE("half-full-64k"),
+	EVACUATE_CASE("half-full-2m"),
+	EVACUATE_CASE("half-full-fresh"),
+	EVACUATE_CASE("half-full-fresh-64k"),
+	EVACUATE_CASE("half-full-fresh-2m"),
+	EVACUATE_CASE("half-full-unplug"),
 };
 
 static const uint64_t handle_sizes[] = {4 * BENCH_KIB, 64 * BENCH_KIB,
@@ -123,8 +121,8 @@ static bool handle_inside(struct evacuation *e, mhp_handle_t handle,
 	       info.pfn < mhp_range_end_pfn(range);
 }
 
-/* How many handles a DIMM has room for. Small ones also go beside the memmap, at
- * the start of each block. */
+/* How many handles a DIMM has room for. Small ones also go beside the memmap,
+ * at the start of each block. */
 static uint64_t nr_handles_of(const struct evacuation *e,
 			      struct mhp_range range)
 {
@@ -193,8 +191,29 @@ static int prepare(struct evacuation *e, bool resident)
 	return 0;
 }
 
+/* Empty one block. Now and then as much is copied for the floor as has moved,
+ * so that both meet the same machine. */
+static int offline_block(struct evacuation *e, struct mhp_offline *op,
+			 struct floor_copy *f, struct mhp_report *report)
+{
+	uint64_t step_bytes = MHP_OFFLINE_BATCH * e->handle_bytes;
+	uint64_t bytes = 0;
+	int err;
+
+	do {
+		err = mhp_offline_step(e->m, op, report);
+		bytes += step_bytes;
+		if (bytes >= PIECE_BYTES) {
+			floor_copy_piece(f, bytes);
+			bytes = 0;
+		}
+	} while (err == MHP_ERR_AGAIN);
+	return err;
+}
+
 /* Isolate all blocks, then empty one after the other. */
-static int offline_all(struct evacuation *e, struct mhp_report *report)
+static int offline_all(struct evacuation *e, struct floor_copy *f,
+		       struct mhp_report *report)
 {
 	const struct mhp_geometry *g = mhp_geometry(e->m);
 	uint64_t i, first = mhp_block_id(g, e->leaving.start_pfn);
@@ -205,25 +224,24 @@ static int offline_all(struct evacuation *e, struct mhp_report *report)
 		err = mhp_offline_begin(e->m, &e->ops[i], first + i,
 					MHP_NO_DEADLINE, 0, report);
 	for (i = 0; !err && i < nr; i++)
-		do
-			err = mhp_offline_step(e->m, &e->ops[i], report);
-		while (err == MHP_ERR_AGAIN);
+		err = offline_block(e, &e->ops[i], f, report);
 	return err;
 }
 
 /* GB/s of evacuating, and of all until the memory is given back. */
-static int evacuate(struct evacuation *e, double *gbs, double *unplug_gbs)
+static int evacuate(struct evacuation *e, struct floor_copy *f, double *gbs,
+		    double *unplug_gbs)
 {
 	double bytes = (double)(e->nr_handles * e->handle_bytes);
 	struct mhp_report report = {.pfn = MHP_PFN_NONE};
 	double start = bench_now_ns();
-	int err = offline_all(e, &report);
+	int err = offline_all(e, f, &report);
 
-	*gbs = bytes / (bench_now_ns() - start);
+	*gbs = bytes / (bench_now_ns() - start - f->ns);
 	if (!err)
 		err = mhp_posix_unplug(e->p, e->leaving_id, MHP_NO_DEADLINE, 0,
 				       &report);
-	*unplug_gbs = bytes / (bench_now_ns() - start);
+	*unplug_gbs = bytes / (bench_now_ns() - start - f->ns);
 	return err ? bench_fail("evacuate", err, &report) : 0;
 }
 
@@ -231,20 +249,22 @@ static int measure(struct evacuation *e, struct bench_case *cases,
 		   struct floor_copy *f, size_t size_index, bool resident)
 {
 	int i = (resident ? CASE_RESIDENT : CASE_FRESH) + (int)size_index;
-	double floor, gbs, unplug_gbs;
+	double gbs, unplug_gbs;
 	int err;
 
 	e->handle_bytes = handle_sizes[size_index];
 	if (evacuation_open(e))
 		return EXIT_FAILED;
 	err = prepare(e, resident);
-	floor = resident ? floor_copy_resident(f) : floor_copy_fresh(f);
+	floor_copy_begin(f, !resident);
+	floor_copy_sweep(f);
 	if (!err)
-		err = evacuate(e, &gbs, &unplug_gbs);
+		err = evacuate(e, f, &gbs, &unplug_gbs);
 	if (!err)
-		bench_sample(&cases[i], gbs, floor);
+		bench_sample(&cases[i], gbs, floor_copy_gbs(f));
 	if (!err && i == CASE_RESIDENT)
-		bench_sample(&cases[CASE_UNPLUG], unplug_gbs, floor);
+		bench_sample(&cases[CASE_UNPLUG], unplug_gbs,
+			     floor_copy_gbs(f));
 	mhp_posix_close(e->p);
 	return err ? EXIT_FAILED : 0;
 }

@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,7 +31,7 @@
 #define MADV_COLLAPSE 25
 #endif
 
-#define NR_LOCKED 50000
+#define NR_LOCKED 10000
 #define COPY_BYTES (256 * BENCH_MIB)
 #define HUGE_BYTES ((size_t)2 << 20)
 
@@ -156,27 +157,68 @@ void floor_copy_close(struct floor_copy *f)
 	munmap(f->raw, f->raw_bytes);
 }
 
-double floor_copy_resident(const struct floor_copy *f)
+/* Back to the start; a target that shall be fresh is emptied. */
+static void copy_rewind(struct floor_copy *f)
 {
-	double start = bench_now_ns();
-
-	copy_past_caches(f->to, f->from, f->size_bytes);
-	return (double)f->size_bytes / (bench_now_ns() - start);
+	f->at = 0;
+	if (f->fresh && map_fresh(f->to, f->size_bytes)) {
+		perror("mhp bench: memory for the floor");
+		exit(EXIT_FAILED);
+	}
 }
 
-double floor_copy_fresh(struct floor_copy *f)
+void floor_copy_begin(struct floor_copy *f, bool fresh)
 {
-	double start;
 	size_t i;
 
-	if (map_fresh(f->to, f->size_bytes))
-		return 0;
-	start = bench_now_ns();
-	for (i = 0; i < f->size_bytes; i += HUGE_BYTES) {
+	/* What was fresh before has memory in part. */
+	for (i = 0; f->fresh && !fresh && i < f->size_bytes; i += HUGE_BYTES)
 		populate(f->to + i);
-		copy_past_caches(f->to + i, f->from + i, HUGE_BYTES);
+	f->fresh = fresh;
+	f->bytes = 0;
+	f->ns = 0;
+	copy_rewind(f);
+}
+
+void floor_copy_sweep(const struct floor_copy *f)
+{
+	const volatile uint8_t *at = f->from;
+	size_t i;
+
+	/* Of a fresh target only the source is there. */
+	for (i = 0; i < (f->fresh ? 1 : 2) * f->size_bytes; i += 64)
+		(void)at[i];
+}
+
+void floor_copy_piece(struct floor_copy *f, uint64_t size_bytes)
+{
+	size_t i;
+
+	for (i = 0; i < size_bytes; i += HUGE_BYTES) {
+		double start;
+
+		if (f->at == f->size_bytes)
+			copy_rewind(f);
+		start = bench_now_ns();
+		if (f->fresh)
+			populate(f->to + f->at);
+		copy_past_caches(f->to + f->at, f->from + f->at, HUGE_BYTES);
+		f->ns += bench_now_ns() - start;
+		f->bytes += (double)HUGE_BYTES;
+		f->at += HUGE_BYTES;
 	}
-	return (double)f->size_bytes / (bench_now_ns() - start);
+}
+
+double floor_copy_gbs(const struct floor_copy *f)
+{
+	return f->bytes / f->ns;
+}
+
+static double copy_gbs(struct floor_copy *f, bool fresh)
+{
+	floor_copy_begin(f, fresh);
+	floor_copy_piece(f, f->size_bytes);
+	return floor_copy_gbs(f);
 }
 
 static double memcpy_gbs(const struct floor_copy *f)
@@ -222,9 +264,9 @@ static void measure(struct bench_case *cases, struct floor_copy *f)
 	bench_sample(&cases[CASE_LOCKED], floor_locked_ns(), 0);
 	bench_sample(&cases[CASE_SWAP], swap_ns(), 0);
 	bench_sample(&cases[CASE_CLOCK], clock_ns(), 0);
-	bench_sample(&cases[CASE_COPY], floor_copy_resident(f), 0);
+	bench_sample(&cases[CASE_COPY], copy_gbs(f, false), 0);
 	bench_sample(&cases[CASE_MEMCPY], memcpy_gbs(f), 0);
-	bench_sample(&cases[CASE_FRESH], floor_copy_fresh(f), 0);
+	bench_sample(&cases[CASE_FRESH], copy_gbs(f, true), 0);
 }
 
 int bench_floors(const struct bench *b)

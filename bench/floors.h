@@ -13,7 +13,7 @@ double floor_locked_ns(void);
 
 /**
  * struct floor_copy - two pieces of memory of the kind that port/posix has:
- * shared, and in huge pages if the system can
+ * shared, and in huge pages if the system can; and the copying between them
  */
 struct floor_copy {
 	size_t size_bytes; /* of each; whole huge pages */
@@ -21,19 +21,30 @@ struct floor_copy {
 	uint8_t *to;
 	uint8_t *raw;
 	size_t raw_bytes;
+	bool fresh;   /* the target gets its memory while it is copied to */
+	size_t at;    /* where the next piece begins */
+	double bytes; /* copied since begin */
+	double ns;    /* that took */
 };
 
 /** floor_copy_open() - both resident; 0 or a negative errno value */
 int floor_copy_open(struct floor_copy *f, uint64_t size_bytes);
 void floor_copy_close(struct floor_copy *f);
 
-/** floor_copy_resident() - GB/s of a non-temporal copy */
-double floor_copy_resident(const struct floor_copy *f);
-
 /**
- * floor_copy_fresh() - GB/s of making memory resident and copying to it, huge
- * page by huge page; 0 if the system has none
+ * floor_copy_begin() - start to measure
+ *
+ * @fresh: make the target resident huge page by huge page; else it is
  */
-double floor_copy_fresh(struct floor_copy *f);
+void floor_copy_begin(struct floor_copy *f, bool fresh);
+
+/** floor_copy_sweep() - fill the caches with other memory */
+void floor_copy_sweep(const struct floor_copy *f);
+
+/** floor_copy_piece() - copy a piece past the caches; whole huge pages */
+void floor_copy_piece(struct floor_copy *f, uint64_t size_bytes);
+
+/** floor_copy_gbs() - GB/s of all pieces since begin */
+double floor_copy_gbs(const struct floor_copy *f);
 
 #endif

@@ -17,22 +17,22 @@
 static void pairs(struct bench_worker *worker)
 {
 	const struct alloc_bed *bed = worker->ctx;
-	struct mhp_request request = {.size_bytes = sizeof(request)};
+	mhp_pfn_t *stay = bed->pfns + (uint64_t)worker->index * ALLOC_STAY;
+	mhp_pfn_t pfn;
 	double start;
-	uint64_t i;
+	int err = alloc_many(bed, stay, ALLOC_STAY, 0);
 
 	bench_meet(worker);
 	worker->floor = floor_locked_ns();
 	bench_meet(worker);
 	start = bench_now_ns();
-	for (i = 0; !worker->err && i < NR_OPS; i++) {
-		mhp_pfn_t pfn;
-
-		worker->err = mhp_frame_alloc(bed->m, &request, &pfn);
-		if (!worker->err)
-			worker->err = mhp_frame_free(bed->m, pfn, 0);
-	}
+	if (!err)
+		err = pair_many(bed, &pfn, NR_OPS, 0);
 	worker->value = (bench_now_ns() - start) / NR_OPS;
+	bench_meet(worker);
+	if (!err)
+		err = free_many(bed, stay, ALLOC_STAY, 0);
+	worker->err = err;
 }
 
 /* 1, 2, 4 ... and all processors. */
