@@ -122,7 +122,7 @@ static bool check_hints(const struct subject *s)
 
 	if (small != !!(s->word & PB_SMALL))
 		return false;
-	if (full && !(s->word & PB_OWNER) && !pageblock_full(s->m, &s->pb))
+	if (full && !pageblock_full(s->m, &s->pb))
 		return false;
 	return !pageblock_hint_nowhole(s->m, s->pb.blk, i) ||
 	       !pageblock_is_free(s->word);

@@ -135,7 +135,17 @@ static int eject_prepare(struct mhp *m, struct mhp_range range, uint32_t flags,
 	return err;
 }
 
-/* Number of the next online block of a range, from @pfn on. */
+/* Whether a block is this eject's to take offline. One that came into the range
+ * since is not: the removal then finds it and all is undone. */
+static bool eject_has_online(const struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+
+	return block_has(status, BLOCK_EJECTING) &&
+	       block_life(status) == MHP_BLOCK_ONLINE;
+}
+
+/* Number of the next such block of a range, from @pfn on. */
 static bool eject_next_online(struct mhp *m, struct mhp_range range,
 			      mhp_pfn_t *pfn, uint64_t *block_id)
 {
@@ -143,7 +153,7 @@ static bool eject_next_online(struct mhp *m, struct mhp_range range,
 
 	MHP_FATAL(!mhp_lock(m));
 	blk = eject_next(m, range, *pfn);
-	while (blk && block_life(block_status(blk)) != MHP_BLOCK_ONLINE)
+	while (blk && !eject_has_online(blk))
 		blk = eject_next(m, range, eject_end(m, blk));
 	if (blk) {
 		*block_id = blk->start_pfn >> m->layout.block_order;
@@ -171,20 +181,22 @@ int mhp_offline_and_remove(struct mhp *m, struct mhp_range range,
 			   uint64_t deadline_ns, uint32_t flags,
 			   struct mhp_report *report)
 {
-	int err = mhp_lock(m);
+	int err;
 
+	if (flags & ~MHP_OFFLINE_PATIENT)
+		return report_rule(report, MHP_ERR_INVAL, MHP_STAGE_REMOVE,
+				   MHP_WHY_BAD_REQUEST, 0, "unknown flag");
+	err = mhp_lock(m);
 	if (err)
 		return report_set(report, err, MHP_STAGE_REMOVE,
 				  MHP_WHY_REENTERED, MHP_PFN_NONE);
 	err = eject_check(m, range, report);
 	if (!err)
-		err = eject_prepare(m, range, flags & MHP_OFFLINE_PATIENT,
-				    report);
+		err = eject_prepare(m, range, flags, report);
 	mhp_unlock(m);
 	if (err)
 		return err;
-	err = eject_offline(m, range, deadline_ns, flags & MHP_OFFLINE_PATIENT,
-			    report);
+	err = eject_offline(m, range, deadline_ns, flags, report);
 	MHP_FATAL(!mhp_lock(m));
 	if (!err)
 		err = remove_locked(m, range, true, report);

@@ -65,7 +65,7 @@ static int offline_check(const struct mhp_block *blk, uint32_t flags,
 		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_OFFLINE,
 				  MHP_WHY_WRONG_STATE, blk->start_pfn);
 	if (block_life(status) != MHP_BLOCK_ONLINE ||
-	    (block_has(status, BLOCK_EJECTING) && !(flags & OFFLINE_ISOLATED)))
+	    block_has(status, BLOCK_EJECTING) != !!(flags & OFFLINE_ISOLATED))
 		return report_set(report, MHP_ERR_BUSY, MHP_STAGE_OFFLINE,
 				  MHP_WHY_TRANSITION, blk->start_pfn);
 	if (block_has(status, BLOCK_MANY))
@@ -198,8 +198,12 @@ int mhp_offline_begin(struct mhp *m, struct mhp_offline *op, uint64_t block_id,
 		      uint64_t deadline_ns, uint32_t flags,
 		      struct mhp_report *report)
 {
-	return offline_start(m, op, block_id, deadline_ns,
-			     flags & MHP_OFFLINE_PATIENT, report);
+	if (flags & ~MHP_OFFLINE_PATIENT) {
+		*op = (struct mhp_offline){.block_id = block_id};
+		return report_rule(report, MHP_ERR_INVAL, MHP_STAGE_OFFLINE,
+				   MHP_WHY_BAD_REQUEST, 0, "unknown flag");
+	}
+	return offline_start(m, op, block_id, deadline_ns, flags, report);
 }
 
 /* ---- end ---- */

@@ -157,9 +157,20 @@ static int meddle_add(struct machine *mc)
 	return add_blocks(mc, FIRST_BLOCK + 1, 1, MHP_PLACEMENT_BLOCK);
 }
 
-static void test_add(struct machine *mc)
+static int meddle_add_online(struct machine *mc)
 {
-	struct meddler meddler = {.meddle = meddle_add};
+	int err = meddle_add(mc);
+
+	return err ? err
+		   : online_blocks(mc, FIRST_BLOCK + 1, 1, MHP_ONLINE_MOVABLE);
+}
+
+/* The eject ends in BUSY; what was there is back, what came is as it came. */
+static void meddle_with_hole(struct machine *mc,
+			     int (*meddle)(struct machine *),
+			     enum mhp_block_state state)
+{
+	struct meddler meddler = {.meddle = meddle};
 	struct shelf *shelf;
 
 	plug(mc, FIRST_BLOCK, 1, MHP_PLACEMENT_BLOCK, MHP_ONLINE_KERNEL);
@@ -169,8 +180,7 @@ static void test_add(struct machine *mc)
 			 MHP_ERR_BUSY);
 	assert_int_equal(meddler.code, 0);
 	assert_int_equal(block_info(mc, FIRST_BLOCK).state, MHP_BLOCK_ONLINE);
-	assert_int_equal(block_info(mc, FIRST_BLOCK + 1).state,
-			 MHP_BLOCK_OFFLINE);
+	assert_int_equal(block_info(mc, FIRST_BLOCK + 1).state, state);
 	check_ok(mc);
 	shelf_verify(shelf);
 	shelf->at_move = NULL;
@@ -178,6 +188,16 @@ static void test_add(struct machine *mc)
 	assert_int_equal(mhp_offline_and_remove(mc->m, both(mc),
 						MHP_NO_DEADLINE, 0, NULL),
 			 0);
+}
+
+static void test_add(struct machine *mc)
+{
+	meddle_with_hole(mc, meddle_add, MHP_BLOCK_OFFLINE);
+}
+
+static void test_add_online(struct machine *mc)
+{
+	meddle_with_hole(mc, meddle_add_online, MHP_BLOCK_ONLINE);
 }
 
 /* An owner cannot go while it may be asked. */
@@ -206,6 +226,7 @@ static const struct machine_test tests[] = {
 	{.name = "eject_all", .run = test_eject_all},
 	{.name = "alloc", .run = test_alloc},
 	{.name = "add", .run = test_add},
+	{.name = "add_online", .run = test_add_online},
 	{.name = "unregister", .run = test_unregister},
 };
 

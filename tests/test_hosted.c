@@ -4,8 +4,8 @@
  * that come and go.
  *
  * What it does not do: look for a section that is too weak by luck alone. Each
- * thing that a grace period promises is made to happen, and the reader says what
- * it saw.
+ * thing that a grace period promises is made to happen, and the reader says
+ * what it saw.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -190,7 +190,8 @@ static void *slot_run(void *arg)
 	return NULL;
 }
 
-/* A slot is free again when its thread has ended: few threads, small numbers. */
+/* A slot is free again when its thread has ended: few threads, small
+ * numbers. */
 static void slots_are_used_again(void **state)
 {
 	unsigned int slot;

@@ -272,8 +272,8 @@ struct mhp_offline {
  * @report: optional
  *
  * Context: takes the mutex; may sleep.
- * Return: 0: step it; others as mhp_block_offline(), the block is online then
- *   and @op is not active.
+ * Return: 0: step it; MHP_ERR_INVAL also for an unknown flag; others as
+ *   mhp_block_offline(), the block is online then and @op is not active.
  */
 MHP_MUST_CHECK MHP_API int
 mhp_offline_begin(struct mhp *m, struct mhp_offline *op, uint64_t block_id,

@@ -19,7 +19,7 @@
  * Rules, and why they are enough; "word" is always changed by compare-and-swap
  * while it is live, and only by whoever took the entry while it is not:
  * 1. life does not change while the word is live. It is written before the word
- *    becomes live (release) and after it ceased to be (by the one who did that).
+ *    becomes live (release) and after it ceased to be (by who did that).
  * 2. Pin: pins + 1 in a word that is live and not MOVING; then life is
  *    read again. If it is another life's, the pin is undone. So who has a pin
  *    has it on the life that the handle names.
