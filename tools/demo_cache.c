@@ -17,6 +17,7 @@ struct entry {
 	uint32_t version;    /* [lock] 0: the key has no value */
 	uint32_t length;     /* [lock] */
 	unsigned int order;  /* [lock] of its pages */
+	_Atomic bool lost;   /* once and for all */
 };
 
 struct cache {
@@ -27,6 +28,7 @@ struct cache {
 	_Atomic uint64_t nr_keys; /* that were given out */
 	_Atomic uint64_t nr_values;
 	_Atomic uint64_t used_bytes;
+	_Atomic uint64_t nr_lost; /* values, not attempts to get them */
 	_Atomic uint64_t limit_bytes;
 	_Atomic bool calm;
 	/* cache_keep(); empty if equal */
@@ -108,6 +110,14 @@ static struct value_name entry_name(const struct cache *cache,
 
 /* ---- get and put ---- */
 
+/* A value counts once, however often it is asked for. */
+static enum cache_answer entry_lose(struct cache *cache, struct entry *entry)
+{
+	if (!atomic_exchange(&entry->lost, true))
+		atomic_fetch_add(&cache->nr_lost, 1);
+	return CACHE_LOST;
+}
+
 uint64_t cache_pick(struct cache *cache, uint64_t *random)
 {
 	uint64_t nr = atomic_load(&cache->nr_keys);
@@ -135,23 +145,24 @@ enum cache_answer cache_get(struct cache *cache, uint64_t key)
 
 	pthread_rwlock_rdlock(&entry->lock);
 	if (entry->version)
-		answer = entry_holds(cache, entry, value_is) ? CACHE_DONE
-							     : CACHE_LOST;
+		answer = entry_holds(cache, entry, value_is)
+				 ? CACHE_DONE
+				 : entry_lose(cache, entry);
 	pthread_rwlock_unlock(&entry->lock);
 	return answer;
 }
 
-static enum cache_answer entry_write(const struct cache *cache,
-				     struct entry *entry)
+static enum cache_answer entry_write(struct cache *cache, struct entry *entry)
 {
 	const struct value_name name = entry_name(cache, entry);
 	void *at = mhp_handle_pin(cache->p, entry->handle);
 
 	if (!at)
-		return CACHE_LOST;
+		return entry_lose(cache, entry);
 	value_write(at, &name);
-	return mhp_handle_unpin(cache->p, entry->handle) ? CACHE_LOST
-							 : CACHE_DONE;
+	if (mhp_handle_unpin(cache->p, entry->handle))
+		return entry_lose(cache, entry);
+	return CACHE_DONE;
 }
 
 enum cache_answer cache_put(struct cache *cache, uint64_t key, uint64_t *random)
@@ -210,12 +221,12 @@ static enum cache_answer entry_renew(struct cache *cache, struct entry *entry,
 		return CACHE_FULL;
 	at = mhp_handle_pin(cache->p, next.handle);
 	if (!at)
-		return CACHE_LOST;
+		return entry_lose(cache, entry);
 	name.version = next.version;
 	name.length = next.length;
 	value_write(at, &name);
 	if (mhp_handle_unpin(cache->p, next.handle))
-		return CACHE_LOST;
+		return entry_lose(cache, entry);
 	entry->handle = next.handle;
 	entry->version = next.version;
 	entry->length = next.length;
@@ -249,8 +260,9 @@ static enum cache_answer entry_resize(struct cache *cache, struct entry *entry,
 		return answer;
 	atomic_fetch_add(&cache->used_bytes, cache->page_bytes << order);
 	entry_give_back(cache, &before);
-	return mhp_handle_free(cache->p, before.handle) ? CACHE_LOST
-							: CACHE_DONE;
+	if (mhp_handle_free(cache->p, before.handle))
+		return entry_lose(cache, entry);
+	return CACHE_DONE;
 }
 
 enum cache_answer cache_resize(struct cache *cache, uint64_t key,
@@ -361,6 +373,7 @@ struct cache_size cache_size(struct cache *cache)
 {
 	return (struct cache_size){
 		.nr_values = atomic_load(&cache->nr_values),
+		.nr_lost = atomic_load(&cache->nr_lost),
 		.used_bytes = atomic_load(&cache->used_bytes),
 	};
 }
@@ -377,14 +390,15 @@ struct cache_proof cache_prove(struct cache *cache)
 		pthread_rwlock_rdlock(&entry->lock);
 		if (entry->version) {
 			proof.nr_values++;
-			proof.nr_lost += !entry_holds(cache, entry,
-						      value_is_exactly);
 			proof.value_bytes += sizeof(struct value) +
 					     entry->length;
+			if (!entry_holds(cache, entry, value_is_exactly))
+				(void)entry_lose(cache, entry);
 		}
 		pthread_rwlock_unlock(&entry->lock);
 	}
-	/* A value that its entry has forgotten is lost too. */
+	/* What its entry has forgotten is lost too. */
+	proof.nr_lost = atomic_load(&cache->nr_lost);
 	if (proof.nr_values < atomic_load(&cache->nr_values))
 		proof.nr_lost += atomic_load(&cache->nr_values) -
 				 proof.nr_values;

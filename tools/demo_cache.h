@@ -103,6 +103,7 @@ bool cache_pin_in(struct cache *cache, struct mhp_range range,
 /** What a cache holds. */
 struct cache_size {
 	uint64_t nr_values;
+	uint64_t nr_lost;    /* of them, so far */
 	uint64_t used_bytes; /* memory that they take */
 };
 
@@ -112,7 +113,7 @@ struct cache_size cache_size(struct cache *cache);
 /** What a look at every value found. */
 struct cache_proof {
 	uint64_t nr_values;
-	uint64_t nr_lost;
+	uint64_t nr_lost;     /* now, or at any time before */
 	uint64_t value_bytes; /* headers and content */
 };
 

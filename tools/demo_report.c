@@ -19,11 +19,6 @@ static double gigabytes_per_second(uint64_t size_bytes, uint64_t ns)
 	return ns ? (double)size_bytes / (double)ns : 0;
 }
 
-static uint64_t lost(const struct demo_result *r)
-{
-	return r->work.nr_lost + r->proof.nr_lost;
-}
-
 static uint64_t pss_fall(const struct demo_result *r)
 {
 	return r->pss_before_bytes > r->pss_after_bytes
@@ -57,7 +52,7 @@ static void print_work(const struct demo_result *r)
 	    COUNT(r->work.nr_puts + r->work.nr_resized));
 	say("turned away", "%s times, while memory was full",
 	    COUNT(r->work.nr_turned_away));
-	say("values lost", "%s", COUNT(lost(r)));
+	say("values lost", "%s", COUNT(r->proof.nr_lost));
 }
 
 static void print_latency(const char *name, const struct latency *latency)
@@ -73,12 +68,13 @@ static void print_eject(const struct demo_result *r)
 	    demo_share(r->leaving));
 	say("moved", "%s in %s values; %s were in use", BYTES(r->moved_bytes),
 	    COUNT(r->nr_moves), BYTES(r->in_use_bytes));
-	say("evacuation", "%.2f GB/s: %s, of these %s to copy, at %.1f GB/s",
-	    gigabytes_per_second(r->moved_bytes, r->evacuate_ns),
-	    TIME(r->evacuate_ns), TIME(r->copy_ns),
-	    gigabytes_per_second(r->moved_bytes, r->copy_ns));
-	say("", "(%s went into getting fresh memory from the system)",
+	say("evacuation", "%s, %.2f GB/s into fresh memory",
+	    TIME(r->evacuate_ns),
+	    gigabytes_per_second(r->moved_bytes, r->evacuate_ns));
+	say("of that", "%s to get that from the system (workers' share too)",
 	    TIME(r->populate_ns));
+	say("", "%s to copy, at %.1f GB/s", TIME(r->copy_ns),
+	    gigabytes_per_second(r->moved_bytes, r->copy_ns));
 	say("workers held up", "%s times by a value being moved, %s at most",
 	    COUNT(r->nr_holds), TIME(r->longest_hold_ns));
 	print_latency("gets meanwhile", &r->latency[CREW_EJECT]);
@@ -133,11 +129,12 @@ static void print_verdict(const struct demo *d)
 	const struct demo_result *r = &d->result;
 
 	if (d->screen.colour)
-		fputs(lost(r) ? "\n\033[1;31m" : "\n\033[1;32m", stdout);
+		fputs(r->proof.nr_lost ? "\n\033[1;31m" : "\n\033[1;32m",
+		      stdout);
 	else
 		putchar('\n');
-	if (lost(r))
-		printf("%s values were lost.", COUNT(lost(r)));
+	if (r->proof.nr_lost)
+		printf("%s values were lost.", COUNT(r->proof.nr_lost));
 	else
 		printf("No value was lost: %s came through.",
 		       COUNT(r->proof.nr_values));
@@ -193,7 +190,7 @@ static json_t *json_counts(const struct demo *d)
 	json_number(o, "put_again", r->work.nr_puts + r->work.nr_resized);
 	json_number(o, "turned_away", r->work.nr_turned_away);
 	json_number(o, "values", r->proof.nr_values);
-	json_number(o, "lost", lost(r));
+	json_number(o, "lost", r->proof.nr_lost);
 	return o;
 }
 
@@ -236,5 +233,5 @@ int demo_report(struct demo *d)
 		report_json(d);
 	else
 		report_text(d);
-	return lost(&d->result) ? EXIT_FAILED : EXIT_DONE;
+	return d->result.proof.nr_lost ? EXIT_FAILED : EXIT_DONE;
 }

@@ -81,7 +81,7 @@ void demo_live(struct demo *d)
 			demo_share(demo_fill_of(d->mhp, d->dimms[i].range)));
 	}
 	snprintf(text + n, sizeof(text) - (size_t)n, "%s served, %s lost",
-		 COUNT(work.nr_served), COUNT(work.nr_lost));
+		 COUNT(work.nr_served), COUNT(cache_size(d->cache).nr_lost));
 	screen_live(&d->screen, text);
 }
 

@@ -28,7 +28,6 @@ enum count {
 	COUNT_RESIZED,
 	COUNT_NEW,
 	COUNT_TURNED_AWAY,
-	COUNT_LOST,
 	COUNT_ROUNDS,
 	NR_COUNTS,
 };
@@ -68,8 +67,6 @@ static void worker_count(struct worker *w, enum cache_answer answer,
 		count_add(w, done);
 	else if (answer == CACHE_FULL)
 		count_add(w, COUNT_TURNED_AWAY);
-	else if (answer == CACHE_LOST)
-		count_add(w, COUNT_LOST);
 }
 
 static void worker_grow(struct worker *w, uint64_t now_ns)
@@ -229,7 +226,6 @@ struct crew_work crew_look(struct crew *crew)
 		.nr_resized = sums[COUNT_RESIZED],
 		.nr_new = sums[COUNT_NEW],
 		.nr_turned_away = sums[COUNT_TURNED_AWAY],
-		.nr_lost = sums[COUNT_LOST],
 	};
 }
 

@@ -29,7 +29,6 @@ struct crew_work {
 	uint64_t nr_resized;	 /* new versions of another size */
 	uint64_t nr_new;	 /* values of new keys */
 	uint64_t nr_turned_away; /* new or resized: no memory */
-	uint64_t nr_lost;
 };
 
 /**
