@@ -279,9 +279,28 @@ static int frame_free_check(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 	return boot_kept(m, pfn) & 1 ? MHP_ERR_INVAL : 0;
 }
 
+/* Whether a page is the first of an allocation of the engine's own. */
+static bool frame_is_kept(struct mhp *m, const struct pageblock *pb,
+			  mhp_pfn_t pfn)
+{
+	struct frame_head head;
+
+	return mhp_port_load(pb->word) & PB_ENGINE &&
+	       frame_next_head(m, pb->blk, pfn, &head) && head.pfn == pfn &&
+	       desc_owner(mhp_port_load(head.desc)) == OWNER_MEMMAP;
+}
+
+void frame_keep(struct mhp *m, mhp_pfn_t pfn)
+{
+	struct pageblock pb = pageblock_of(m, section_block(m, pfn), pfn);
+
+	/* The allocation keeps the pageblock from being closed. */
+	mhp_port_or(pb.word, PB_ENGINE);
+}
+
 /* Everything but the common case; inside a read-side section. */
 static __attribute__((noinline)) int
-frame_free_slow(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
+frame_free_slow(struct mhp *m, mhp_pfn_t pfn, unsigned int order, bool engine)
 {
 	struct mhp_block *blk = section_block(m, pfn);
 	enum mhp_why why = MHP_WHY_NONE;
@@ -294,12 +313,21 @@ frame_free_slow(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 	if (err)
 		goto unlock;
 	pb = pageblock_of(m, blk, pfn);
+	err = MHP_ERR_INVAL;
+	if (!engine && frame_is_kept(m, &pb, pfn))
+		goto unlock;
 	err = order == m->layout.pageblock_order
 		      ? frame_free_whole(m, &pb, &why)
 		      : frame_free_run(m, &pb, pfn, order, &why);
 unlock:
 	mhp_port_read_unlock();
 	return err;
+}
+
+int frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
+{
+	mhp_port_read_lock();
+	return frame_free_slow(m, pfn, order, true);
 }
 
 /* A row that was full or becomes empty: the hint, and perhaps closing, unless
@@ -327,16 +355,17 @@ int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 
 	mhp_port_read_lock();
 	if (UNLIKELY(order))
-		return frame_free_slow(m, pfn, order);
+		return frame_free_slow(m, pfn, order, false);
 	blk = frame_row(m, pfn, &row, &word);
-	if (UNLIKELY(!blk || (mhp_port_load(word) &
-			      (PB_SMALL | PB_RUNS | PB_MIXED)) != PB_SMALL))
-		return frame_free_slow(m, pfn, 0);
+	if (UNLIKELY(!blk ||
+		     (mhp_port_load(word) &
+		      (PB_SMALL | PB_RUNS | PB_MIXED | PB_ENGINE)) != PB_SMALL))
+		return frame_free_slow(m, pfn, 0, false);
 	old = mhp_port_load(row);
 	now = old & ~(UINT64_C(1)
 		      << (pfn & ((UINT64_C(1) << m->layout.row_order) - 1)));
 	if (UNLIKELY(now == old || !mhp_port_cas(row, &old, now)))
-		return frame_free_slow(m, pfn, 0);
+		return frame_free_slow(m, pfn, 0, false);
 	if (UNLIKELY(now == 0 ||
 		     (old & m->layout.row_mask) == m->layout.row_mask)) {
 		frame_free_edge(m, blk, pfn, old, now);

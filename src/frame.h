@@ -33,6 +33,12 @@ struct search {
 int frame_alloc(struct mhp *m, const struct mhp_request *request,
 		mhp_pfn_t *pfn);
 
+/** frame_keep() - an allocation of the engine's own: nobody else may free it */
+void frame_keep(struct mhp *m, mhp_pfn_t pfn);
+
+/** frame_free() - mhp_frame_free() for what frame_keep() has kept too */
+int frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order);
+
 /** frame_search() - serve a request the long way; inside a read-side section.
  * Return: 0 or MHP_ERR_NOMEM. */
 int frame_search(struct search *s);

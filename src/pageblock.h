@@ -47,6 +47,7 @@
 #define PB_MIXED (UINT64_C(1) << 7)	/* some pages are not the allocator's */
 #define PB_RUNS (UINT64_C(1) << 8)	/* has held orders above 0: see tails */
 #define PB_DEAD (UINT64_C(1) << 9)	/* no page of it is the allocator's */
+#define PB_ENGINE (UINT64_C(1) << 10)	/* holds memmap of other blocks */
 #define PB_OWNER_SHIFT 16
 #define PB_OWNER (UINT64_C(0xffff) << PB_OWNER_SHIFT)
 

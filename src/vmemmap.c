@@ -71,8 +71,11 @@ static int vmemmap_alloc(struct mhp *m, unsigned int order, unsigned int node,
 		.node_plus_1 = (uint16_t)(node + 1),
 		.owner = OWNER_MEMMAP,
 	};
+	int err = frame_alloc(m, &request, pfn);
 
-	return frame_alloc(m, &request, pfn);
+	if (!err)
+		frame_keep(m, *pfn);
+	return err;
 }
 
 static void vmemmap_count(struct mhp *m, unsigned int order, bool remote)
@@ -138,7 +141,7 @@ static void vmemmap_free_chain(struct mhp *m, struct mhp_block *blk)
 	while (pfn != MHP_PFN_NONE) {
 		mhp_pfn_t next = vmemmap_next(m, pfn);
 		unsigned int order = vmemmap_order_of(m, pfn);
-		int err = mhp_frame_free(m, pfn, order);
+		int err = frame_free(m, pfn, order);
 
 		MHP_FATAL(!err);
 		m->existing_memmap_bytes -= mhp_bytes_from_pages(
@@ -201,7 +204,7 @@ static int vmemmap_populate_piece(struct mhp *m, struct mhp_block *blk,
 		vmemmap_offset(m, blk) + mhp_bytes_from_pages(g, *done),
 		mhp_bytes_from_pages(g, UINT64_C(1) << order), pfn);
 	if (err) {
-		MHP_FATAL(!mhp_frame_free(m, pfn, order));
+		MHP_FATAL(!frame_free(m, pfn, order));
 		return report_set(report, err, MHP_STAGE_ADD,
 				  MHP_WHY_MAP_FAILED, pfn);
 	}

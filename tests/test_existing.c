@@ -221,6 +221,32 @@ static void test_lender(struct machine *mc)
 	grip_release(mc, &grip);
 }
 
+/* The memmap of others is nobody's to free, whoever guesses where it is. */
+static void test_kept(struct machine *mc)
+{
+	struct mhp_range range = block_range(mc, FIRST_BLOCK, 2);
+	unsigned int nr_tried = 0;
+	mhp_pfn_t pfn;
+	char *before;
+
+	assert_int_equal(add_blocks(mc, FIRST_BLOCK, 2, MHP_PLACEMENT_EXISTING),
+			 0);
+	before = snapshot(mc, 0);
+	for (pfn = 0; pfn < range.start_pfn; pfn++) {
+		struct mhp_page_info info = page_info(mc, pfn);
+
+		if (info.use != MHP_PAGE_ALLOCATED || info.owner != 1 ||
+		    info.head_pfn != pfn)
+			continue;
+		assert_int_equal(mhp_frame_free(mc->m, pfn, info.order),
+				 MHP_ERR_INVAL);
+		nr_tried++;
+	}
+	assert_true(nr_tried > 0);
+	unchanged(mc, before, 0);
+	assert_int_equal(mhp_remove(mc->m, range, NULL), 0);
+}
+
 /* A chain of lenders leaves in the reverse of the order it came in. */
 static void test_chain(struct machine *mc)
 {

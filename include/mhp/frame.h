@@ -80,7 +80,7 @@ MHP_MUST_CHECK MHP_API int mhp_frame_alloc(struct mhp *m,
  *
  * Context: any but NMI; lock-free.
  * Return: 0; MHP_ERR_ALREADY (it is free); MHP_ERR_INVAL (not allocated with
- *   that order, or a block's own memmap); MHP_ERR_FAULT (no memory of this
+ *   that order, or memmap); MHP_ERR_FAULT (no memory of this
  *   instance, or offline). Nothing is freed on failure.
  */
 MHP_API int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order);
