@@ -290,7 +290,7 @@ static void test_remote(struct machine *mc)
 static const struct machine_test tests[] = {
 	{"plenty", test_plenty},   {"fragments", test_fragments},
 	{"nothing", test_nothing}, {"lender", test_lender},
-	{"chain", test_chain},
+	{"kept", test_kept},	   {"chain", test_chain},
 };
 
 static const struct machine_test node_tests[] = {
