@@ -111,7 +111,8 @@ static struct value_name entry_name(const struct cache *cache,
 /* ---- get and put ---- */
 
 /* A value counts once, however often it is asked for. */
-static enum cache_answer entry_lose(struct cache *cache, struct entry *entry)
+__attribute__((cold, noinline)) static enum cache_answer
+entry_lose(struct cache *cache, struct entry *entry)
 {
 	if (!atomic_exchange(&entry->lost, true))
 		atomic_fetch_add(&cache->nr_lost, 1);

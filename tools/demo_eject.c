@@ -187,7 +187,6 @@ static int eject_evacuate(struct demo *d, struct evacuation *e)
 	r->nr_moves = after.nr_moves - before.nr_moves;
 	r->copy_ns = after.move_ns - before.move_ns;
 	r->populate_ns = after.populate_ns - before.populate_ns;
-	r->nr_holds = after.nr_holds - before.nr_holds;
 	return status;
 }
 

@@ -270,6 +270,8 @@ static void story_end(struct demo *d)
 	for (i = 0; i < CREW_NR_MOODS; i++)
 		crew_latency(d->crew, i, &r->latency[i]);
 	mhp_posix_stat_read(d->p, &stat);
+	/* All of the eject; some are only over when it is. */
+	r->nr_holds = stat.nr_holds;
 	r->longest_hold_ns = stat.longest_hold_ns;
 	screen_say(&d->screen, "workers stop; every value is compared");
 	r->proof = cache_prove(d->cache);
