@@ -221,6 +221,24 @@ static double copy_gbs(struct floor_copy *f, bool fresh)
 	return floor_copy_gbs(f);
 }
 
+/* As an evacuation would: every second page, visible before the next. */
+static double pages_gbs(const struct floor_copy *f)
+{
+	const size_t page_bytes = 4096, nr = f->size_bytes / page_bytes / 2;
+	uint64_t x = 1, shared = 0;
+	double start = bench_now_ns();
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		x = x * UINT64_C(6364136223846793005) + 1;
+		copy_past_caches(f->to + i * page_bytes,
+				 f->from + (2 * i + (x >> 63)) * page_bytes,
+				 page_bytes);
+		__atomic_fetch_add(&shared, 1, __ATOMIC_SEQ_CST);
+	}
+	return (double)(nr * page_bytes) / (bench_now_ns() - start);
+}
+
 static double memcpy_gbs(const struct floor_copy *f)
 {
 	double start = bench_now_ns();
@@ -245,6 +263,7 @@ enum {
 	CASE_SWAP,
 	CASE_CLOCK,
 	CASE_COPY,
+	CASE_PAGES,
 	CASE_MEMCPY,
 	CASE_FRESH,
 	NR_CASES,
@@ -255,6 +274,7 @@ static const struct bench_case case_names[NR_CASES] = {
 	{.name = "compare-and-swap", .unit = "ns", .threads = 1},
 	{.name = "clock", .unit = "ns", .threads = 1},
 	{.name = "copy-non-temporal", .unit = "GB/s", .threads = 1},
+	{.name = "copy-4k-pages", .unit = "GB/s", .threads = 1},
 	{.name = "copy-memcpy", .unit = "GB/s", .threads = 1},
 	{.name = "copy-fresh", .unit = "GB/s", .threads = 1},
 };
@@ -265,6 +285,7 @@ static void measure(struct bench_case *cases, struct floor_copy *f)
 	bench_sample(&cases[CASE_SWAP], swap_ns(), 0);
 	bench_sample(&cases[CASE_CLOCK], clock_ns(), 0);
 	bench_sample(&cases[CASE_COPY], copy_gbs(f, false), 0);
+	bench_sample(&cases[CASE_PAGES], pages_gbs(f), 0);
 	bench_sample(&cases[CASE_MEMCPY], memcpy_gbs(f), 0);
 	bench_sample(&cases[CASE_FRESH], copy_gbs(f, true), 0);
 }
