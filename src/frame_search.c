@@ -296,6 +296,21 @@ static bool search_free_word(struct search *s, struct mhp_block *blk,
 	return false;
 }
 
+/* R6: say that there is none, then look again. If that finds one there may be
+ * more: several can have become free before the hint was set. */
+static bool search_free_again(struct search *s, struct mhp_block *blk,
+			      uint32_t i)
+{
+	struct pageblock pb = pageblock_at(s->m, blk, i * 64);
+	bool remains = false, found;
+
+	pageblock_set_nowhole(s->m, blk, i);
+	found = search_free_word(s, blk, i, &remains);
+	if (found || remains)
+		pageblock_clear_nowhole(s->m, &pb);
+	return found;
+}
+
 static bool search_free(struct search *s, struct mhp_block *blk)
 {
 	uint32_t i;
@@ -309,15 +324,8 @@ static bool search_free(struct search *s, struct mhp_block *blk)
 			return true;
 		if (remains)
 			continue;
-		/* R6: say that there is none, then look again. */
-		pageblock_set_nowhole(s->m, blk, i);
-		if (search_free_word(s, blk, i, &remains))
+		if (search_free_again(s, blk, i))
 			return true;
-		if (remains) {
-			struct pageblock pb = pageblock_at(s->m, blk, i * 64);
-
-			pageblock_clear_nowhole(s->m, &pb);
-		}
 	}
 	return false;
 }
