@@ -28,6 +28,8 @@
 #define OWNER_NONE 0
 #define OWNER_MEMMAP 1
 
+_Static_assert(OWNER_MAX <= 64, "a set of owners is one word");
+
 /** Allocation classes of a cursor: single pages, and larger ones. */
 #define CURSOR_SINGLE 0
 #define CURSOR_RUN 1

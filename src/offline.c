@@ -40,7 +40,9 @@ struct batch {
 	/* what came of it */
 	uint64_t nr_moved;
 	uint64_t nr_pages_moved;
+	uint64_t nr_pages_settled; /* by owners, and counted by them */
 	uint64_t nr_refused;
+	uint64_t unsettled;	   /* owners that put moves off, a bit each */
 	struct mhp_report refusal; /* the first */
 };
 
@@ -343,8 +345,10 @@ static void move_ask(struct mhp *m, struct batch *batch,
 			move_done(m, batch, head);
 			return;
 		}
-		if (err == MHP_ERR_INPROGRESS)
+		if (err == MHP_ERR_INPROGRESS) {
+			batch->unsettled |= UINT64_C(1) << desc_owner(desc);
 			return;
+		}
 		(void)desc_mark(head->desc, desc, false);
 	}
 	(void)mhp_frame_free(m, to_pfn, head->order);
@@ -383,6 +387,19 @@ static bool offline_cancelled(const struct mhp_offline *op)
 	return mhp_port_load_acquire(&op->cancelled);
 }
 
+/* Let the owners finish what they have put off. */
+static void batch_settle(struct mhp *m, struct batch *batch)
+{
+	for (; batch->unsettled; batch->unsettled &= batch->unsettled - 1) {
+		struct owner *owner =
+			&m->owners[__builtin_ctzll(batch->unsettled)];
+
+		if (owner->ops->settle)
+			batch->nr_pages_settled += owner->ops->settle(
+				owner->ctx, m);
+	}
+}
+
 /* Without the mutex: the block stays GOING_OFFLINE, so nobody removes it. */
 static int batch_move(struct mhp *m, const struct mhp_offline *op,
 		      struct batch *batch)
@@ -407,10 +424,11 @@ static int batch_move(struct mhp *m, const struct mhp_offline *op,
 static void batch_account(struct mhp *m, struct mhp_offline *op,
 			  const struct batch *batch)
 {
-	op->nr_pass_moved += batch->nr_moved;
+	op->nr_pass_moved += batch->nr_moved + batch->nr_pages_settled;
 	op->nr_pass_refused += batch->nr_refused;
 	op->nr_pass_pending += batch->nr_pending;
-	op->progress.nr_pages_moved += batch->nr_pages_moved;
+	op->progress.nr_pages_moved += batch->nr_pages_moved +
+				       batch->nr_pages_settled;
 	op->progress.nr_moves_refused += batch->nr_refused;
 	mhp_port_add(&m->counters.nr_pages_moved, batch->nr_pages_moved);
 	mhp_port_add(&m->counters.nr_moves_refused, batch->nr_refused);
@@ -514,6 +532,7 @@ int mhp_offline_step(struct mhp *m, struct mhp_offline *op,
 	if (err)
 		return err;
 	err = batch_move(m, op, &batch);
+	batch_settle(m, &batch);
 	MHP_FATAL(!mhp_lock(m));
 	err = offline_step_end(m, op, &batch, err, report);
 	mhp_unlock(m);

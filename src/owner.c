@@ -158,20 +158,30 @@ static mhp_word_t *owner_desc(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 	return head.desc;
 }
 
-/* Clear "moving" if a move between the two is in flight: then the source says
- * so and the target is its like. */
+/* Whether a page is the target of a move whose source says @desc. It may be
+ * about to be moved on, if its block leaves too. */
+static bool owner_is_target(struct mhp *m, mhp_pfn_t to_pfn, unsigned int order,
+			    uint64_t desc)
+{
+	mhp_word_t *to = owner_desc(m, to_pfn, order);
+
+	return to && (mhp_port_load(to) | DESC_MOVING) == desc;
+}
+
+/* Clear "moving" if such a move is in flight. Of a move that was made the
+ * target is the owner's already, who may have freed it again: only its source
+ * counts. */
 static bool owner_end_move(struct mhp *m, mhp_pfn_t from_pfn, mhp_pfn_t to_pfn,
-			   unsigned int order)
+			   unsigned int order, bool moved)
 {
 	mhp_word_t *from = owner_desc(m, from_pfn, order);
-	mhp_word_t *to = owner_desc(m, to_pfn, order);
 	uint64_t desc;
 
-	if (!from || !to || from == to)
+	if (!from || from_pfn == to_pfn)
 		return false;
 	desc = mhp_port_load(from);
-	/* The target may be about to be moved on, if its block leaves too. */
-	if (!(desc & DESC_MOVING) || (mhp_port_load(to) | DESC_MOVING) != desc)
+	if (!(desc & DESC_MOVING) ||
+	    (!moved && !owner_is_target(m, to_pfn, order, desc)))
 		return false;
 	return mhp_port_cas(from, &desc, desc & ~DESC_MOVING);
 }
@@ -182,7 +192,7 @@ int mhp_move_complete(struct mhp *m, mhp_pfn_t from_pfn, mhp_pfn_t to_pfn,
 	bool ended;
 
 	mhp_port_read_lock();
-	ended = owner_end_move(m, from_pfn, to_pfn, order);
+	ended = owner_end_move(m, from_pfn, to_pfn, order, moved);
 	mhp_port_read_unlock();
 	if (!ended)
 		return MHP_ERR_INVAL;

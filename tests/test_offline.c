@@ -301,7 +301,7 @@ static void test_complete_wrong(struct machine *mc)
 	before = snapshot(mc, 0);
 	assert_int_equal(mhp_move_complete(mc->m, from, to, 1, true),
 			 MHP_ERR_INVAL);
-	assert_int_equal(mhp_move_complete(mc->m, from, other, 0, true),
+	assert_int_equal(mhp_move_complete(mc->m, from, other, 0, false),
 			 MHP_ERR_INVAL);
 	assert_int_equal(mhp_move_complete(mc->m, other, to, 0, true),
 			 MHP_ERR_INVAL);

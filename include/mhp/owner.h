@@ -65,6 +65,19 @@ struct mhp_owner_ops {
 	 */
 	uint32_t (*pins)(void *ctx, struct mhp *m, mhp_pfn_t pfn,
 			 unsigned int order, uint64_t cookie);
+
+	/**
+	 * @settle: finish what move() has put off
+	 *
+	 * Called by the thread of a step after its last move(), if one of them
+	 * returned MHP_ERR_INPROGRESS: the place to copy many allocations in
+	 * one go and then to call mhp_move_complete() for each.
+	 *
+	 * Optional: without it such moves complete whenever the owner says so.
+	 * Context: as move().
+	 * Return: pages of the moves that it completed with moved = true.
+	 */
+	uint64_t (*settle)(void *ctx, struct mhp *m);
 };
 
 /**
@@ -100,7 +113,8 @@ MHP_MUST_CHECK MHP_API int mhp_owner_unregister(struct mhp *m, uint16_t owner);
  * @from_pfn, @to_pfn, @order: as in the struct mhp_move
  * @moved: true: the owner uses to_pfn now; false: it stays at from_pfn
  *
- * Frees the page that is not used any more.
+ * Frees the page that is not used any more. With @moved, to_pfn is not looked
+ * at: it is the owner's, who may have freed it already.
  *
  * Context: any but NMI; lock-free.
  * Return: 0; MHP_ERR_INVAL (no such move is in flight; nothing is done).

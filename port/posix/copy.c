@@ -3,8 +3,9 @@
  * Copying and zeroing past the caches: memory that moves or leaves is not read
  * again soon, and a cache full of it would slow down those who work.
  *
- * Both take whole cache lines, aligned, and end with a fence: what was written
- * is visible before the caller publishes it.
+ * Both take whole cache lines, aligned. What was copied is visible to others only
+ * after mhp_posix_fence(), which costs as much as half a page: one for several
+ * copies is better than one for each.
  *
  * A copy may race with a writer of the source: then it is not used (rule 8 of
  * handle_table.h). ThreadSanitizer cannot know that and is told not to look.
@@ -37,6 +38,10 @@ MHP_POSIX_MAY_RACE void mhp_posix_copy(void *to, const void *from,
 		_mm_stream_si128(target + 2, c);
 		_mm_stream_si128(target + 3, d);
 	}
+}
+
+void mhp_posix_fence(void)
+{
 	_mm_sfence();
 }
 
@@ -65,6 +70,11 @@ MHP_POSIX_MAY_RACE void mhp_posix_copy(void *to, const void *from,
 
 	for (size_t i = 0; i < size_bytes / sizeof(*source); i++)
 		target[i] = __atomic_load_n(&source[i], __ATOMIC_RELAXED);
+}
+
+void mhp_posix_fence(void)
+{
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 void mhp_posix_zero(void *to, size_t size_bytes)

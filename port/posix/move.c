@@ -26,6 +26,8 @@
 #define DRAIN_NS UINT64_C(200000)
 /* Longer than a drain and the copy of a pageblock. */
 #define HOLD_NS UINT64_C(500000)
+/* Handles up to this size are copied together, a step's worth at a time. */
+#define LATER_BYTES UINT64_C(8192)
 /* Looks at a word before the thread gives up its processor. */
 #define SPINS 100
 
@@ -159,9 +161,13 @@ static bool move_release(struct mhp_handle_entry *entry, mhp_pfn_t from_pfn,
 /* Waits for those who pinned it before MOVING: 0, or why it does not move. */
 static int move_drain(struct mhp_handle_entry *entry, mhp_pfn_t pfn)
 {
-	uint64_t deadline_ns = mhp_hosted_now_ns() + DRAIN_NS;
 	uint64_t word = mhp_port_load_acquire(&entry->word);
+	uint64_t deadline_ns;
 
+	/* Nearly always; a look at the clock would be a tenth of the move. */
+	if (word_moves(word, pfn) && !(word & HANDLE_PIN_MASK))
+		return 0;
+	deadline_ns = mhp_hosted_now_ns() + DRAIN_NS;
 	for (unsigned int looks = 0; word_moves(word, pfn); looks++) {
 		if (!(word & HANDLE_PIN_MASK))
 			return 0;
@@ -176,23 +182,102 @@ static int move_drain(struct mhp_handle_entry *entry, mhp_pfn_t pfn)
 	return MHP_ERR_AGAIN;
 }
 
+static uint64_t move_bytes(const struct mhp_posix *p,
+			   const struct mhp_move *move)
+{
+	return mhp_page_bytes(&p->geometry) << move->order;
+}
+
+static void move_copy(struct mhp_posix *p, const struct mhp_move *move)
+{
+	mhp_posix_copy(mhp_posix_address(p, move->to_pfn),
+		       mhp_posix_address(p, move->from_pfn),
+		       (size_t)move_bytes(p, move));
+}
+
+static void move_count(struct mhp_posix *p, uint64_t nr, uint64_t size_bytes,
+		       uint64_t start_ns)
+{
+	struct mhp_handle_table *table = &p->handles;
+
+	mhp_port_add(&table->move_ns, mhp_hosted_now_ns() - start_ns);
+	mhp_port_add(&table->bytes_moved, size_bytes);
+	mhp_port_add(&table->nr_moves, nr);
+}
+
 /* Copies and has the handle use the copy: 0, or MHP_ERR_AGAIN (rule 8). */
 static int move_finish(struct mhp_posix *p, struct mhp_handle_entry *entry,
 		       const struct mhp_move *move)
 {
-	uint64_t size_bytes = mhp_page_bytes(&p->geometry) << move->order;
 	uint64_t start_ns = mhp_hosted_now_ns();
-	struct mhp_handle_table *table = &p->handles;
 
-	mhp_posix_copy(mhp_posix_address(p, move->to_pfn),
-		       mhp_posix_address(p, move->from_pfn),
-		       (size_t)size_bytes);
+	move_copy(p, move);
+	mhp_posix_fence();
 	if (!move_release(entry, move->from_pfn, move->to_pfn))
 		return MHP_ERR_AGAIN;
-	mhp_port_add(&table->move_ns, mhp_hosted_now_ns() - start_ns);
-	mhp_port_add(&table->bytes_moved, size_bytes);
-	mhp_port_add(&table->nr_moves, 1);
+	move_count(p, 1, move_bytes(p, move), start_ns);
 	return 0;
+}
+
+/*
+ * Small handles of one step are claimed one by one but copied in one go: a
+ * fence, or any locked instruction, between two copies costs more than a page.
+ * They belong to the thread that steps, until the engine has it settle them.
+ */
+struct move_later {
+	struct mhp_handle_entry *entry;
+	struct mhp_move move;
+};
+
+static _Thread_local struct {
+	unsigned int nr;
+	struct move_later items[MHP_OFFLINE_BATCH];
+} later;
+
+/* Whether it was put off. */
+static bool move_put_off(struct mhp_posix *p, struct mhp_handle_entry *entry,
+			 const struct mhp_move *move)
+{
+	if (move_bytes(p, move) > LATER_BYTES || later.nr == MHP_OFFLINE_BATCH)
+		return false;
+	later.items[later.nr++] = (struct move_later){.entry = entry,
+						      .move = *move};
+	return true;
+}
+
+/* Ends one: the bytes moved, 0 if somebody was in the way (rule 8). */
+static uint64_t move_settle(struct mhp_posix *p, struct mhp *m,
+			    const struct move_later *item)
+{
+	const struct mhp_move *move = &item->move;
+	bool moved = move_release(item->entry, move->from_pfn, move->to_pfn);
+
+	/* A handle that was freed meanwhile leaves no move to complete. */
+	if (mhp_move_complete(m, move->from_pfn, move->to_pfn, move->order,
+			      moved) &&
+	    !moved)
+		(void)mhp_frame_free(m, move->to_pfn, move->order);
+	return moved ? move_bytes(p, move) : 0;
+}
+
+static uint64_t handle_settle(void *ctx, struct mhp *m)
+{
+	uint64_t start_ns = mhp_hosted_now_ns();
+	struct mhp_posix *p = ctx;
+	uint64_t size_bytes = 0, nr = 0;
+
+	for (unsigned int i = 0; i < later.nr; i++)
+		move_copy(p, &later.items[i].move);
+	mhp_posix_fence();
+	for (unsigned int i = 0; i < later.nr; i++) {
+		uint64_t moved = move_settle(p, m, &later.items[i]);
+
+		size_bytes += moved;
+		nr += moved != 0;
+	}
+	later.nr = 0;
+	move_count(p, nr, size_bytes, start_ns);
+	return mhp_pages_from_bytes(&p->geometry, size_bytes);
 }
 
 static struct mhp_handle_entry *entry_of(struct mhp_posix *p, uint64_t cookie)
@@ -219,7 +304,9 @@ static int handle_move(void *ctx, struct mhp *m, const struct mhp_move *move)
 	else
 		err = move_drain(entry, move->from_pfn);
 	if (!err)
-		return move_finish(p, entry, move);
+		return move_put_off(p, entry, move)
+			       ? MHP_ERR_INPROGRESS
+			       : move_finish(p, entry, move);
 	(void)move_release(entry, move->from_pfn, move->from_pfn);
 	if (err == MHP_ERR_BUSY)
 		mhp_port_add(&p->handles.nr_moves_pinned, 1);
@@ -245,4 +332,5 @@ const struct mhp_owner_ops mhp_handle_owner = {
 	.name = "handles",
 	.move = handle_move,
 	.pins = handle_count_pins,
+	.settle = handle_settle,
 };
