@@ -3,9 +3,9 @@
  * Copying and zeroing past the caches: memory that moves or leaves is not read
  * again soon, and a cache full of it would slow down those who work.
  *
- * Both take whole cache lines, aligned. What was copied is visible to others only
- * after mhp_posix_fence(), which costs as much as half a page: one for several
- * copies is better than one for each.
+ * Both take whole cache lines, aligned. What was copied is visible to others
+ * only after mhp_posix_fence(), which costs as much as half a page: one for
+ * several copies is better than one for each.
  *
  * A copy may race with a writer of the source: then it is not used (rule 8 of
  * handle_table.h). ThreadSanitizer cannot know that and is told not to look.
