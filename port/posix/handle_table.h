@@ -34,8 +34,8 @@
  *    The mover copies, and in one step, from a word that still is MOVING and
  *    has the page, writes the new pfn and clears MOVING. If the pins do not
  *    become 0 in time, it only clears MOVING.
- *    Small handles of one step are claimed in turn, copied together and then
- *    released in turn: each by these rules, with one fence for all.
+ *    Small handles of one step are claimed, copied and released together: each
+ *    by these rules, with one fence for all.
  * 6. A page and the entry that has it agree when somebody moves it: the entry
  *    is live after its page was allocated and not live before it is freed, so a
  *    page that is just being allocated or freed is found in no live word: it

@@ -220,13 +220,15 @@ static int move_finish(struct mhp_posix *p, struct mhp_handle_entry *entry,
 }
 
 /*
- * Small handles of one step are claimed one by one but copied in one go: a
- * fence, or any locked instruction, between two copies costs more than a page.
- * They belong to the thread that steps, until the engine has it settle them.
+ * Small handles of one step are copied in one go: a fence, or any locked
+ * instruction, between two copies costs more than a page. They are only noted
+ * while the step collects them, since it may wait for fresh memory; claimed,
+ * copied and released when it settles. They belong to the thread that steps.
  */
 struct move_later {
 	struct mhp_handle_entry *entry;
 	struct mhp_move move;
+	bool claimed;
 };
 
 static _Thread_local struct {
@@ -234,15 +236,46 @@ static _Thread_local struct {
 	struct move_later items[MHP_OFFLINE_BATCH];
 } later;
 
-/* Whether it was put off. */
+/* Whether it was put off; what is pinned now is better asked at once. */
 static bool move_put_off(struct mhp_posix *p, struct mhp_handle_entry *entry,
 			 const struct mhp_move *move)
 {
-	if (move_bytes(p, move) > LATER_BYTES || later.nr == MHP_OFFLINE_BATCH)
+	uint64_t word = mhp_port_load_acquire(&entry->word);
+
+	if (move_bytes(p, move) > LATER_BYTES ||
+	    later.nr == MHP_OFFLINE_BATCH ||
+	    word & (HANDLE_PIN_MASK | HANDLE_MOVING) ||
+	    !word_has(word, move->from_pfn))
 		return false;
 	later.items[later.nr++] = (struct move_later){.entry = entry,
 						      .move = *move};
 	return true;
+}
+
+/* Whether the entry's life has the size that shall move (rule 1). */
+static bool move_fits(const struct mhp_handle_entry *entry,
+		      const struct mhp_move *move)
+{
+	uint64_t life = mhp_port_load_acquire(&entry->life);
+
+	return handle_life_order(life) == move->order;
+}
+
+/* Rule 5, but nobody is waited for: the next pass asks again. */
+static bool move_claim_now(struct mhp_handle_entry *entry,
+			   const struct mhp_move *move)
+{
+	mhp_pfn_t pfn = move->from_pfn;
+	uint64_t word;
+
+	if (!move_claim(entry, pfn))
+		return false;
+	word = mhp_port_load_acquire(&entry->word);
+	if (move_fits(entry, move) && word_moves(word, pfn) &&
+	    !(word & HANDLE_PIN_MASK))
+		return true;
+	(void)move_release(entry, pfn, pfn);
+	return false;
 }
 
 /* Ends one: the bytes moved, 0 if somebody was in the way (rule 8). */
@@ -250,7 +283,8 @@ static uint64_t move_settle(struct mhp_posix *p, struct mhp *m,
 			    const struct move_later *item)
 {
 	const struct mhp_move *move = &item->move;
-	bool moved = move_release(item->entry, move->from_pfn, move->to_pfn);
+	bool moved = item->claimed &&
+		     move_release(item->entry, move->from_pfn, move->to_pfn);
 
 	/* A handle that was freed meanwhile leaves no move to complete. */
 	if (mhp_move_complete(m, move->from_pfn, move->to_pfn, move->order,
@@ -260,15 +294,24 @@ static uint64_t move_settle(struct mhp_posix *p, struct mhp *m,
 	return moved ? move_bytes(p, move) : 0;
 }
 
+static void later_copy(struct mhp_posix *p)
+{
+	for (unsigned int i = 0; i < later.nr; i++)
+		later.items[i].claimed = move_claim_now(later.items[i].entry,
+							&later.items[i].move);
+	for (unsigned int i = 0; i < later.nr; i++)
+		if (later.items[i].claimed)
+			move_copy(p, &later.items[i].move);
+	mhp_posix_fence();
+}
+
 static uint64_t handle_settle(void *ctx, struct mhp *m)
 {
 	uint64_t start_ns = mhp_hosted_now_ns();
 	struct mhp_posix *p = ctx;
 	uint64_t size_bytes = 0, nr = 0;
 
-	for (unsigned int i = 0; i < later.nr; i++)
-		move_copy(p, &later.items[i].move);
-	mhp_posix_fence();
+	later_copy(p);
 	for (unsigned int i = 0; i < later.nr; i++) {
 		uint64_t moved = move_settle(p, m, &later.items[i]);
 
@@ -295,18 +338,17 @@ static int handle_move(void *ctx, struct mhp *m, const struct mhp_move *move)
 	int err;
 
 	(void)m;
-	if (!entry || !move_claim(entry, move->from_pfn))
+	if (!entry)
+		return MHP_ERR_AGAIN;
+	if (move_put_off(p, entry, move))
+		return MHP_ERR_INPROGRESS;
+	if (!move_claim(entry, move->from_pfn))
 		return MHP_ERR_AGAIN;
 	/* A page of that number may be of another size by now. */
-	if (handle_life_order(mhp_port_load_acquire(&entry->life)) !=
-	    move->order)
-		err = MHP_ERR_AGAIN;
-	else
-		err = move_drain(entry, move->from_pfn);
+	err = move_fits(entry, move) ? move_drain(entry, move->from_pfn)
+				     : MHP_ERR_AGAIN;
 	if (!err)
-		return move_put_off(p, entry, move)
-			       ? MHP_ERR_INPROGRESS
-			       : move_finish(p, entry, move);
+		return move_finish(p, entry, move);
 	(void)move_release(entry, move->from_pfn, move->from_pfn);
 	if (err == MHP_ERR_BUSY)
 		mhp_port_add(&p->handles.nr_moves_pinned, 1);
