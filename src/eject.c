@@ -15,18 +15,6 @@
 #include "online.h"
 #include "section.h"
 
-/* The next block of a range from @pfn on. [mutex] */
-static struct mhp_block *eject_next(struct mhp *m, struct mhp_range range,
-				    mhp_pfn_t pfn)
-{
-	struct mhp_block *blk;
-
-	if (pfn >= mhp_range_end_pfn(range))
-		return NULL;
-	blk = section_next_block(m, pfn);
-	return blk && blk->start_pfn < mhp_range_end_pfn(range) ? blk : NULL;
-}
-
 static mhp_pfn_t eject_end(const struct mhp *m, const struct mhp_block *blk)
 {
 	return blk->start_pfn + m->layout.block_pages;
@@ -37,20 +25,14 @@ static int eject_check(struct mhp *m, struct mhp_range range,
 		       struct mhp_report *report)
 {
 	struct mhp_block *blk = NULL;
-	bool any = false;
+	int err = remove_check_range(m, range, report);
 
-	if (!range.nr_pages ||
-	    (range.start_pfn | range.nr_pages) & (m->layout.block_pages - 1) ||
-	    range.start_pfn + range.nr_pages < range.start_pfn)
-		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_REMOVE,
-				  range.nr_pages ? MHP_WHY_UNALIGNED
-						 : MHP_WHY_EMPTY_RANGE,
-				  range.start_pfn);
-	for (blk = eject_next(m, range, range.start_pfn); blk;
-	     blk = eject_next(m, range, eject_end(m, blk))) {
+	if (err)
+		return err;
+	for (blk = section_range_block(m, range, range.start_pfn); blk;
+	     blk = section_range_block(m, range, eject_end(m, blk))) {
 		uint64_t status = block_status(blk);
 
-		any = true;
 		if (block_has(status, BLOCK_BOOT))
 			return report_set(report, MHP_ERR_BUSY,
 					  MHP_STAGE_REMOVE, MHP_WHY_BOOT_MEMORY,
@@ -62,9 +44,6 @@ static int eject_check(struct mhp *m, struct mhp_range range,
 					  MHP_STAGE_REMOVE, MHP_WHY_TRANSITION,
 					  blk->start_pfn);
 	}
-	if (!any)
-		return report_set(report, MHP_ERR_NOENT, MHP_STAGE_REMOVE,
-				  MHP_WHY_NO_BLOCK, range.start_pfn);
 	return 0;
 }
 
@@ -92,8 +71,8 @@ static void eject_undo(struct mhp *m, struct mhp_range range)
 {
 	struct mhp_block *blk;
 
-	for (blk = eject_next(m, range, range.start_pfn); blk;
-	     blk = eject_next(m, range, eject_end(m, blk)))
+	for (blk = section_range_block(m, range, range.start_pfn); blk;
+	     blk = section_range_block(m, range, eject_end(m, blk)))
 		eject_undo_block(m, blk);
 }
 
@@ -104,8 +83,8 @@ static int eject_isolate(struct mhp *m, struct mhp_range range,
 {
 	struct mhp_block *blk;
 
-	for (blk = eject_next(m, range, range.start_pfn); blk;
-	     blk = eject_next(m, range, eject_end(m, blk))) {
+	for (blk = section_range_block(m, range, range.start_pfn); blk;
+	     blk = section_range_block(m, range, eject_end(m, blk))) {
 		uint64_t status = block_status(blk);
 		mhp_pfn_t pfn = MHP_PFN_NONE;
 
@@ -124,10 +103,11 @@ static int eject_isolate(struct mhp *m, struct mhp_range range,
 static int eject_prepare(struct mhp *m, struct mhp_range range, uint32_t flags,
 			 struct mhp_report *report)
 {
-	struct mhp_block *blk = eject_next(m, range, range.start_pfn);
+	struct mhp_block *blk = section_range_block(m, range, range.start_pfn);
 	int err = eject_isolate(m, range, report);
 
-	for (; blk && !err; blk = eject_next(m, range, eject_end(m, blk)))
+	for (; blk && !err;
+	     blk = section_range_block(m, range, eject_end(m, blk)))
 		if (block_former_zone(block_status(blk)))
 			err = offline_foresee(m, blk, flags, report);
 	if (err)
@@ -152,9 +132,9 @@ static bool eject_next_online(struct mhp *m, struct mhp_range range,
 	struct mhp_block *blk;
 
 	MHP_FATAL(!mhp_lock(m));
-	blk = eject_next(m, range, *pfn);
+	blk = section_range_block(m, range, *pfn);
 	while (blk && !eject_has_online(blk))
-		blk = eject_next(m, range, eject_end(m, blk));
+		blk = section_range_block(m, range, eject_end(m, blk));
 	if (blk) {
 		*block_id = blk->start_pfn >> m->layout.block_order;
 		*pfn = eject_end(m, blk);

@@ -285,23 +285,12 @@ int mhp_add(struct mhp *m, const struct mhp_add_request *request,
 	return err;
 }
 
-/* The next block of a range, or NULL. */
-static struct mhp_block *range_block(struct mhp *m, struct mhp_range range,
-				     mhp_pfn_t from_pfn)
-{
-	struct mhp_block *blk;
-
-	if (from_pfn >= mhp_range_end_pfn(range))
-		return NULL;
-	blk = section_next_block(m, from_pfn);
-	return blk && blk->start_pfn < mhp_range_end_pfn(range) ? blk : NULL;
-}
-
 static struct mhp_block *range_block_after(struct mhp *m,
 					   struct mhp_range range,
 					   const struct mhp_block *blk)
 {
-	return range_block(m, range, blk->start_pfn + m->layout.block_pages);
+	return section_range_block(m, range,
+				   blk->start_pfn + m->layout.block_pages);
 }
 
 /* @ejecting: the caller is the eject that the blocks must be in. */
@@ -323,22 +312,30 @@ static int remove_check_block(const struct mhp_block *blk, bool ejecting,
 	return 0;
 }
 
-static int remove_check(struct mhp *m, struct mhp_range range, bool ejecting,
-			struct mhp_report *report)
+int remove_check_range(struct mhp *m, struct mhp_range range,
+		       struct mhp_report *report)
 {
-	struct mhp_block *blk;
-	int err;
-
 	if (!range.nr_pages || !range_is_blocks(m, range) ||
 	    range.start_pfn + range.nr_pages < range.start_pfn)
 		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_REMOVE,
 				  range.nr_pages ? MHP_WHY_UNALIGNED
 						 : MHP_WHY_EMPTY_RANGE,
 				  range.start_pfn);
-	blk = range_block(m, range, range.start_pfn);
-	if (!blk)
+	if (!section_range_block(m, range, range.start_pfn))
 		return report_set(report, MHP_ERR_NOENT, MHP_STAGE_REMOVE,
 				  MHP_WHY_NO_BLOCK, range.start_pfn);
+	return 0;
+}
+
+static int remove_check(struct mhp *m, struct mhp_range range, bool ejecting,
+			struct mhp_report *report)
+{
+	struct mhp_block *blk;
+	int err = remove_check_range(m, range, report);
+
+	if (err)
+		return err;
+	blk = section_range_block(m, range, range.start_pfn);
 	for (; blk; blk = range_block_after(m, range, blk)) {
 		err = remove_check_block(blk, ejecting, report);
 		if (err)
@@ -360,7 +357,8 @@ static void remove_commit(struct mhp *m, struct mhp_range range)
 {
 	struct mhp_block *gone = NULL, *blk, *next;
 
-	for (blk = range_block(m, range, range.start_pfn); blk; blk = next) {
+	for (blk = section_range_block(m, range, range.start_pfn); blk;
+	     blk = next) {
 		next = range_block_after(m, range, blk);
 		notify_done(m, blk, MHP_EVENT_REMOVED, MHP_ZONE_NONE);
 		section_unpublish(m, blk);

@@ -5,6 +5,11 @@
 
 #include "engine.h"
 
+/** remove_check_range() - whether a range is whole blocks and has any. [mutex]
+ * Return: 0; MHP_ERR_INVAL; MHP_ERR_NOENT. */
+int remove_check_range(struct mhp *m, struct mhp_range range,
+		       struct mhp_report *report);
+
 /** remove_locked() - mhp_remove() for a caller that holds the mutex. @ejecting:
  * for the eject that has the blocks; nobody else may remove them */
 int remove_locked(struct mhp *m, struct mhp_range range, bool ejecting,

@@ -118,6 +118,17 @@ struct mhp_block *section_next_block(struct mhp *m, mhp_pfn_t pfn)
 	return NULL;
 }
 
+struct mhp_block *section_range_block(struct mhp *m, struct mhp_range range,
+				      mhp_pfn_t pfn)
+{
+	struct mhp_block *blk;
+
+	if (pfn >= mhp_range_end_pfn(range))
+		return NULL;
+	blk = section_next_block(m, pfn);
+	return blk && blk->start_pfn < mhp_range_end_pfn(range) ? blk : NULL;
+}
+
 struct mhp_block *section_prev_block(struct mhp *m, mhp_pfn_t pfn)
 {
 	uint64_t step = mhp_section_pages(&m->geometry);

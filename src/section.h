@@ -55,6 +55,11 @@ void section_unpublish(struct mhp *m, struct mhp_block *blk);
  * section or under the mutex */
 struct mhp_block *section_next_block(struct mhp *m, mhp_pfn_t pfn);
 
+/** section_range_block() - the first block of a range at or behind @pfn, or
+ * NULL; inside a section or under the mutex */
+struct mhp_block *section_range_block(struct mhp *m, struct mhp_range range,
+				      mhp_pfn_t pfn);
+
 /** section_prev_block() - the last block at or before @pfn, or NULL */
 struct mhp_block *section_prev_block(struct mhp *m, mhp_pfn_t pfn);
 
