@@ -182,7 +182,7 @@ struct mhp {
 	mhp_pfn_t max_pfn;	      /* [const] */
 	mhp_pfn_t dma_end_pfn;	      /* [const] */
 	mhp_pfn_t dma32_end_pfn;      /* [const] */
-	enum mhp_placement placement; /* [const] what AUTO means */
+	enum mhp_profile profile;     /* [const] */
 	uint32_t section_order;	      /* [const] log2 pages of a section */
 	uint32_t leaf_order;	      /* [const] log2 sections of a leaf */
 	uint32_t root_order;	      /* [const] log2 pages of a leaf */

@@ -11,10 +11,10 @@
  * was, monotonic counters aside.
  */
 #include "hotplug.h"
-#include "altmap.h"
 #include "block.h"
 #include "libc.h"
 #include "notify.h"
+#include "profile.h"
 #include "section.h"
 #include "vmemmap.h"
 
@@ -51,26 +51,27 @@ static int add_placement(struct mhp *m, const struct mhp_add_request *request,
 			 enum mhp_placement *placement,
 			 struct mhp_report *report)
 {
-	enum mhp_placement wanted = request->placement;
+	const char *rule;
 
-	if (wanted > MHP_PLACEMENT_BLOCK)
+	if (request->placement > MHP_PLACEMENT_BLOCK)
 		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
 				  MHP_WHY_BAD_PLACEMENT, MHP_PFN_NONE);
-	if (wanted == MHP_PLACEMENT_AUTO)
-		wanted = m->placement;
-	*placement = wanted;
-	if (wanted == MHP_PLACEMENT_EXISTING || altmap_fits(&m->layout)) {
-		if (wanted == MHP_PLACEMENT_AUTO)
-			*placement = MHP_PLACEMENT_BLOCK;
+	*placement = MHP_PLACEMENT_EXISTING;
+	if (request->placement == MHP_PLACEMENT_EXISTING ||
+	    (request->placement == MHP_PLACEMENT_AUTO &&
+	     m->policy.memmap_on_memory == MHP_MEMMAP_OFF))
+		return 0;
+	rule = profile_hosts(m, request->range);
+	if (!rule) {
+		*placement = MHP_PLACEMENT_BLOCK;
 		return 0;
 	}
 	if (request->flags & MHP_ADD_STRICT)
 		return report_rule(report, MHP_ERR_OPNOTSUPP, MHP_STAGE_ADD,
-				   MHP_WHY_PLACEMENT_REFUSED, 0,
-				   "memmap and state would fill the block");
-	*placement = MHP_PLACEMENT_EXISTING;
-	report_set(report, 0, MHP_STAGE_ADD, MHP_WHY_FELL_BACK,
-		   request->range.start_pfn);
+				   MHP_WHY_PLACEMENT_REFUSED, 0, rule);
+	report_rule(report, 0, MHP_STAGE_ADD, MHP_WHY_FELL_BACK, 0, rule);
+	if (report)
+		report->pfn = request->range.start_pfn;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "libc.h"
 #include "owner.h"
 #include "policy.h"
+#include "profile.h"
 #include "section.h"
 
 #define LINE_BYTES 64
@@ -187,9 +188,9 @@ static int config_check(const struct mhp_config *config, size_t size_bytes,
 		wrong = "max_pfn must be whole blocks inside phys_bits";
 	else if (config->ops->map_memmap && !config->window)
 		wrong = "map_memmap needs a window";
-	else if (config->placement > MHP_PLACEMENT_BLOCK)
-		wrong = "no such placement";
 	else
+		wrong = profile_check(config);
+	if (!wrong)
 		wrong = config_check_boot(config);
 	if (!wrong)
 		wrong = config_check_reserved(config);
@@ -283,7 +284,7 @@ static void init_config(struct mhp *m, const struct mhp_config *config)
 	m->max_pfn = config->max_pfn;
 	m->dma_end_pfn = config->dma_end_pfn;
 	m->dma32_end_pfn = config->dma32_end_pfn;
-	m->placement = config->placement;
+	m->profile = config->profile;
 	m->nr_boot = config->nr_boot;
 	m->nr_reserved = config->nr_reserved;
 	memcpy(m->boot, config->boot, m->nr_boot * sizeof(*m->boot));
@@ -296,6 +297,8 @@ static void init_config(struct mhp *m, const struct mhp_config *config)
 	    m->layout.memmap_bytes % mhp_page_bytes(g) == 0)
 		m->window = (uint8_t *)config->window;
 	policy_init(&m->policy);
+	m->policy.memmap_on_memory = config->memmap_on_memory;
+	profile_layout(m);
 	init_node_order(m);
 	owner_init(m);
 }

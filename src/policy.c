@@ -114,14 +114,19 @@ int mhp_policy_set(struct mhp *m, const struct mhp_policy *policy)
 	int err;
 
 	if ((unsigned int)policy->auto_online > MHP_ONLINE_MOVABLE ||
-	    (unsigned int)policy->online_policy > MHP_POLICY_AUTO_MOVABLE)
+	    (unsigned int)policy->online_policy > MHP_POLICY_AUTO_MOVABLE ||
+	    (unsigned int)policy->memmap_on_memory > MHP_MEMMAP_FORCE)
 		return MHP_ERR_INVAL;
 	err = mhp_lock(m);
 	if (err)
 		return err;
-	m->policy = *policy;
+	if (m->profile != MHP_PROFILE_NATIVE &&
+	    policy->memmap_on_memory != m->policy.memmap_on_memory)
+		err = MHP_ERR_ACCES;
+	else
+		m->policy = *policy;
 	mhp_unlock(m);
-	return 0;
+	return err;
 }
 
 static int policy_zones_locked(struct mhp *m, uint64_t block_id,

@@ -309,7 +309,17 @@ static void test_bad_config(void **state)
 	own.config.dma32_end_pfn = own.block - 1;
 	refuse_init(&own);
 	own_start(&own);
-	own.config.placement = (enum mhp_placement)9;
+	own.config.memmap_on_memory = (enum mhp_memmap_mode)9;
+	refuse_init(&own);
+	own_start(&own);
+	own.config.profile = (enum mhp_profile)9;
+	refuse_init(&own);
+	own_start(&own);
+	own.config.profile = MHP_PROFILE_LINUX_6_12;
+	refuse_init(&own); /* Linux has no mode auto */
+	own_start(&own);
+	own.config.profile = MHP_PROFILE_LINUX_6_1;
+	own.config.memmap_on_memory = MHP_MEMMAP_FORCE;
 	refuse_init(&own);
 }
 

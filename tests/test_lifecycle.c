@@ -257,7 +257,7 @@ static void test_auto(struct machine *mc)
 
 	assert_int_equal(add_blocks(mc, FIRST_BLOCK, 2, MHP_PLACEMENT_AUTO), 0);
 	assert_added(mc, FIRST_BLOCK, MHP_PLACEMENT_BLOCK);
-	config.placement = MHP_PLACEMENT_EXISTING;
+	config.memmap_on_memory = MHP_MEMMAP_OFF;
 	machine_end(mc);
 	machine_start_config(mc, mc->c, &config);
 	assert_int_equal(add_blocks(mc, FIRST_BLOCK, 2, MHP_PLACEMENT_AUTO), 0);

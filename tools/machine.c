@@ -256,7 +256,6 @@ int machine_plug(struct machine *machine, const char *id, uint64_t size_bytes,
 	if (!slot)
 		return o->rc;
 	slot->dimm.node = (uint16_t)node;
-	slot->dimm.placement = machine->config.placement;
 	err = plug_provide(machine, slot, &report);
 	if (err) {
 		slots_release(slot);

@@ -29,12 +29,12 @@ struct machine_port;
 /** struct machine_config - what to start */
 struct machine_config {
 	const struct machine_port *port;
-	const char *geometry;	      /* of machine_geometry_names */
-	uint64_t boot_bytes;	      /* boot memory, all on node 0 */
-	uint64_t span_bytes;	      /* physical address space */
-	uint16_t nr_nodes;	      /* boot memory is on node 0 */
-	uint16_t descriptor_bytes;    /* 0: the geometry's */
-	enum mhp_placement placement; /* of the memmap of DIMMs */
+	const char *geometry;	   /* of machine_geometry_names */
+	uint64_t boot_bytes;	   /* boot memory, all on node 0 */
+	uint64_t span_bytes;	   /* physical address space */
+	uint16_t nr_nodes;	   /* boot memory is on node 0 */
+	uint16_t descriptor_bytes; /* 0: the geometry's */
+	enum mhp_profile profile;
 	struct mhp_policy policy;
 };
 

@@ -91,7 +91,8 @@ static int model_create(struct machine *machine, struct mhp_model **model,
 		.max_pfn = l->span_bytes >> l->geometry.page_shift,
 		.dma_end_pfn = l->dma_end_pfn,
 		.dma32_end_pfn = l->dma32_end_pfn,
-		.placement = machine->config.placement,
+		.profile = machine->config.profile,
+		.memmap_on_memory = machine->config.policy.memmap_on_memory,
 	};
 
 	return mhp_model_create(&config, model, report);

@@ -20,7 +20,8 @@ static int posix_start(struct machine *machine, struct mhp_report *report)
 		.span_bytes = l->span_bytes,
 		.dma_end_pfn = l->dma_end_pfn,
 		.dma32_end_pfn = l->dma32_end_pfn,
-		.placement = machine->config.placement,
+		.profile = machine->config.profile,
+		.memmap_on_memory = machine->config.policy.memmap_on_memory,
 	};
 	struct mhp_posix *p;
 	int err = mhp_posix_open(&config, &p, report);

@@ -18,6 +18,7 @@
 struct run {
 	const struct machine_port *port;
 	const struct output *output;
+	enum mhp_profile profile;
 	bool strict;
 	struct scenario *scenario;
 	struct machine *machine;
@@ -33,35 +34,48 @@ static const char *const run_help =
 	"Runs a scenario, one command a line; - reads standard input.\n\n"
 	"  --json             print one JSON object a line for each command\n"
 	"  --strict           stop at the first command that fails, status 1\n"
-	"  --profile PROFILE  native: the best there is (the only one so far)\n"
+	"  --profile PROFILE  native: the best there is (default); linux-6.1,\n"
+	"                     linux-6.12: answers as these kernels\n"
 	"  --port PORT        model: a machine of numbers (default);\n"
 	"                     posix: real memory of this process\n"
 	"  --help             this text\n";
 
-/* What a line of machine asks for, or -1 if this version cannot do it. */
-static int run_placement(const struct run *r, uint64_t memmap,
-			 enum mhp_placement *placement)
+/* Bytes of a page descriptor in all Linux kernels that the profiles follow. */
+#define RUN_LINUX_DESCRIPTOR_BYTES 64
+
+/* Linux 6.1 refuses the word force at boot and leaves the parameter off. */
+static enum mhp_memmap_mode run_force(const struct run *r)
 {
-	switch ((enum scenario_memmap)memmap) {
-	case SCENARIO_MEMMAP_OFF:
-		*placement = MHP_PLACEMENT_EXISTING;
-		return 0;
-	case SCENARIO_MEMMAP_ON:
-		*placement = MHP_PLACEMENT_BLOCK;
-		return 0;
-	case SCENARIO_MEMMAP_AUTO:
-		*placement = MHP_PLACEMENT_AUTO;
-		return 0;
-	case SCENARIO_MEMMAP_FORCE:
-		return scenario_wrong(r->scenario,
-				      "memmap_on_memory=force is of the linux "
-				      "profiles; expected off, on or auto");
-	case SCENARIO_MEMMAP_RANGE:
-	default:
-		return scenario_wrong(r->scenario,
-				      "this version cannot do memmap_on_memory"
-				      "=range; expected off, on or auto");
-	}
+	return r->profile == MHP_PROFILE_LINUX_6_1 ? MHP_MEMMAP_OFF
+						   : MHP_MEMMAP_FORCE;
+}
+
+/* What a line of machine asks for, or -1 if it cannot be had. */
+static int run_memmap(const struct run *r, uint64_t word,
+		      enum mhp_memmap_mode *mode)
+{
+	bool linux_like = r->profile != MHP_PROFILE_NATIVE;
+
+	if (word == SCENARIO_NONE)
+		word = linux_like ? SCENARIO_MEMMAP_OFF : SCENARIO_MEMMAP_AUTO;
+	if (word == SCENARIO_MEMMAP_OFF)
+		*mode = MHP_MEMMAP_OFF;
+	else if (word == SCENARIO_MEMMAP_ON)
+		*mode = MHP_MEMMAP_ON;
+	else if (word == SCENARIO_MEMMAP_FORCE)
+		*mode = run_force(r);
+	else if (linux_like)
+		return scenario_wrong(
+			r->scenario, "the linux profiles have no "
+				     "memmap_on_memory=range or auto; expected "
+				     "off, on or force");
+	else if (word == SCENARIO_MEMMAP_RANGE)
+		return scenario_wrong(
+			r->scenario, "this version cannot do memmap_on_memory"
+				     "=range; expected off, on, force or auto");
+	else
+		*mode = MHP_MEMMAP_AUTO;
+	return 0;
 }
 
 static int run_machine(struct run *r, const struct scenario_line *line,
@@ -71,6 +85,7 @@ static int run_machine(struct run *r, const struct scenario_line *line,
 	struct machine_config config = {
 		.port = r->port,
 		.geometry = machine_geometry_names[opt[OPTION_GEOMETRY]],
+		.profile = r->profile,
 		.boot_bytes = opt[OPTION_BOOT],
 		.span_bytes = opt[OPTION_SPAN],
 		.nr_nodes = (uint16_t)opt[OPTION_NODES],
@@ -88,6 +103,8 @@ static int run_machine(struct run *r, const struct scenario_line *line,
 			},
 	};
 
+	if (r->profile != MHP_PROFILE_NATIVE && !config.descriptor_bytes)
+		config.descriptor_bytes = RUN_LINUX_DESCRIPTOR_BYTES;
 	if (r->machine)
 		return scenario_wrong(r->scenario,
 				      "a second machine; expected one, in the "
@@ -97,7 +114,7 @@ static int run_machine(struct run *r, const struct scenario_line *line,
 				      "descriptor cannot be %u; expected a "
 				      "multiple of 8 from 8 to 96",
 				      config.descriptor_bytes);
-	if (run_placement(r, opt[OPTION_MEMMAP], &config.placement))
+	if (run_memmap(r, opt[OPTION_MEMMAP], &config.policy.memmap_on_memory))
 		return -1;
 	r->machine = machine_start(&config, o);
 	return 0;
@@ -214,16 +231,25 @@ static int run_choose_port(struct run *r, const char *name)
 		"run", "unknown port '%s'; expected model or posix", name);
 }
 
-static int run_choose_profile(const char *name)
+static const char *const run_profiles[] = {
+	[MHP_PROFILE_NATIVE] = "native",
+	[MHP_PROFILE_LINUX_6_1] = "linux-6.1",
+	[MHP_PROFILE_LINUX_6_12] = "linux-6.12",
+};
+
+static int run_choose_profile(struct run *r, const char *name)
 {
-	if (strcmp(name, "native") == 0)
+	size_t i;
+
+	for (i = 0; i < sizeof(run_profiles) / sizeof(run_profiles[0]); i++) {
+		if (strcmp(run_profiles[i], name) != 0)
+			continue;
+		r->profile = (enum mhp_profile)i;
 		return 0;
-	if (strcmp(name, "linux-6.12") == 0 || strcmp(name, "linux-6.1") == 0)
-		return command_wrong("run",
-				     "this version has no profile %s; expected "
-				     "native",
-				     name);
-	return command_wrong("run", "unknown profile '%s'; expected native",
+	}
+	return command_wrong("run",
+			     "unknown profile '%s'; expected native, "
+			     "linux-6.1 or linux-6.12",
 			     name);
 }
 
@@ -247,7 +273,7 @@ static int run_options(struct run *r, int argc, char **argv, bool *help)
 		else if (opt == 's')
 			r->strict = true;
 		else if (opt == 'P')
-			status = run_choose_profile(optarg);
+			status = run_choose_profile(r, optarg);
 		else if (opt == 'p')
 			status = run_choose_port(r, optarg);
 		else if (opt == 'h')

@@ -62,7 +62,7 @@ static const struct option_spec option_specs[SCENARIO_NR_OPTIONS] = {
 	[OPTION_NODES] = NUMBER("nodes", 1, 1, MHP_MAX_NODES),
 	[OPTION_GEOMETRY] = CHOICE("geometry", 0, machine_geometry_names),
 	[OPTION_DESCRIPTOR] = NUMBER("descriptor", 0, 8, 96),
-	[OPTION_MEMMAP] = CHOICE("memmap_on_memory", SCENARIO_MEMMAP_AUTO,
+	[OPTION_MEMMAP] = CHOICE("memmap_on_memory", SCENARIO_NONE,
 				 memmap_choices),
 	[OPTION_AUTO_ONLINE] = CHOICE("auto_online", 0, auto_online_choices),
 	[OPTION_ONLINE_POLICY] = CHOICE("online_policy", 0, policy_choices),
@@ -89,7 +89,7 @@ struct command_spec {
 static const struct command_spec command_specs[SCENARIO_NR_VERBS] = {
 	{"machine",
 	 "machine boot=SIZE [nodes=N] [geometry=NAME] [descriptor=BYTES] "
-	 "[memmap_on_memory=off|on|auto] [auto_online=TYPE] "
+	 "[memmap_on_memory=off|on|force|auto] [auto_online=TYPE] "
 	 "[online_policy=POLICY] [auto_movable_ratio=PERCENT] "
 	 "[movable_node=0|1] [span=SIZE]",
 	 0, 0,

@@ -72,8 +72,9 @@ struct mhp_config {
 	 * Whole pageblocks. */
 	mhp_pfn_t dma_end_pfn;
 	mhp_pfn_t dma32_end_pfn;
-	/* What MHP_PLACEMENT_AUTO in a request means; AUTO: block if it can. */
-	enum mhp_placement placement;
+	/* Linux's rules want mode ON or OFF, or FORCE from 6.12 on. */
+	enum mhp_profile profile;
+	enum mhp_memmap_mode memmap_on_memory; /* at first; see policy.h */
 };
 
 /**
@@ -128,6 +129,14 @@ MHP_API void mhp_fini(struct mhp *m);
  * Return: its copy; constant as long as the instance lives.
  */
 MHP_API const struct mhp_geometry *mhp_geometry(const struct mhp *m);
+
+/**
+ * mhp_profile() - whose rules an instance follows
+ *
+ * Context: any.
+ * Return: as in its configuration.
+ */
+MHP_API enum mhp_profile mhp_profile(const struct mhp *m);
 
 /** Refuse with MHP_ERR_OPNOTSUPP rather than fall back to existing memory. */
 #define MHP_ADD_STRICT (1u << 0)

@@ -37,13 +37,15 @@ struct mhp_policy {
 	uint32_t auto_movable_ratio;  /* percent */
 	bool auto_movable_numa_aware; /* the ratio holds on each node too */
 	bool movable_node;	      /* undecided blocks go to MOVABLE */
+	enum mhp_memmap_mode memmap_on_memory; /* for memory added from now on;
+						  fixed in a Linux profile */
 };
 
 /**
  * mhp_policy_get() - read the settings
  *
  * At first: auto_online offline, contig-zones, 301 percent, numa aware, not
- * movable_node.
+ * movable_node, memmap_on_memory as configured.
  *
  * Context: takes the mutex; may sleep.
  * Return: 0; MHP_ERR_DEADLK.
@@ -54,8 +56,9 @@ MHP_API int mhp_policy_get(struct mhp *m, struct mhp_policy *policy);
  * mhp_policy_set() - change the settings; what is online stays as it is
  *
  * Context: takes the mutex; may sleep.
- * Return: 0; MHP_ERR_INVAL (unknown enumerator; nothing changes);
- *   MHP_ERR_DEADLK.
+ * Return: 0; MHP_ERR_INVAL (unknown enumerator); MHP_ERR_ACCES (another
+ *   memmap_on_memory in a Linux profile); MHP_ERR_DEADLK. On failure nothing
+ *   changes.
  */
 MHP_MUST_CHECK MHP_API int mhp_policy_set(struct mhp *m,
 					  const struct mhp_policy *policy);

@@ -74,9 +74,10 @@ struct mhp_posix_config {
 	uint32_t nr_boot;
 	/* Physical address space, boot included; 0: 64 GiB. */
 	uint64_t span_bytes;
-	mhp_pfn_t dma_end_pfn;	      /* as in struct mhp_config */
-	mhp_pfn_t dma32_end_pfn;      /* as in struct mhp_config */
-	enum mhp_placement placement; /* what MHP_PLACEMENT_AUTO means */
+	mhp_pfn_t dma_end_pfn;	 /* as in struct mhp_config */
+	mhp_pfn_t dma32_end_pfn; /* as in struct mhp_config */
+	enum mhp_profile profile;
+	enum mhp_memmap_mode memmap_on_memory; /* as in struct mhp_config */
 	enum mhp_posix_populate populate;
 	/* One line for a person; NULL: nobody reads them. Any thread. */
 	void (*log)(void *ctx, int level, const char *line);

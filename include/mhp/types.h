@@ -99,6 +99,25 @@ enum mhp_placement {
 	MHP_PLACEMENT_BLOCK,	/* at the start of each memory block itself */
 };
 
+/** The parameter memmap_on_memory: what MHP_PLACEMENT_AUTO of a request means.
+ */
+enum mhp_memmap_mode {
+	MHP_MEMMAP_AUTO = 0, /* on the block if it can be */
+	MHP_MEMMAP_OFF,	     /* in existing memory */
+	MHP_MEMMAP_ON,	     /* on the block if the rules allow it */
+	MHP_MEMMAP_FORCE,    /* also where Linux's rules waste pages for it */
+};
+
+/**
+ * Whose rules and answers. A profile answers as that kernel does, also where we
+ * could do better.
+ */
+enum mhp_profile {
+	MHP_PROFILE_NATIVE = 0,
+	MHP_PROFILE_LINUX_6_1,
+	MHP_PROFILE_LINUX_6_12,
+};
+
 /** The states of a memory block. */
 enum mhp_block_state {
 	MHP_BLOCK_ABSENT = 0,

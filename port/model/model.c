@@ -256,7 +256,8 @@ static int model_start(struct mhp_model *model,
 		.nr_reserved = from->nr_reserved,
 		.dma_end_pfn = from->dma_end_pfn,
 		.dma32_end_pfn = from->dma32_end_pfn,
-		.placement = from->placement,
+		.profile = from->profile,
+		.memmap_on_memory = from->memmap_on_memory,
 	};
 	size_t size_bytes = mhp_size_needed(&config);
 	size_t room = (size_bytes + 63) / 64 * 64;

@@ -52,7 +52,8 @@ struct mhp_model_config {
 	mhp_pfn_t max_pfn; /* span of the machine, exclusive */
 	mhp_pfn_t dma_end_pfn;
 	mhp_pfn_t dma32_end_pfn;
-	enum mhp_placement placement;
+	enum mhp_profile profile;
+	enum mhp_memmap_mode memmap_on_memory;
 	uint32_t flags; /* MHP_MODEL_* */
 	/* The fault plan while the instance starts; it ends with the start. */
 	enum mhp_model_fault fail_how;

@@ -322,7 +322,8 @@ static int engine_start(struct mhp_posix *p,
 		.nr_boot = config->nr_boot ? config->nr_boot : 1,
 		.dma_end_pfn = config->dma_end_pfn,
 		.dma32_end_pfn = config->dma32_end_pfn,
-		.placement = config->placement,
+		.profile = config->profile,
+		.memmap_on_memory = config->memmap_on_memory,
 	};
 	size_t size_bytes = mhp_size_needed(&engine);
 	int err;

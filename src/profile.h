@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Profiles: where a kernel's rules for the memmap differ from ours. Natively
+ * whole pages are all that memmap and state take; Linux wants whole PMDs and
+ * leaves whole pageblocks, and 6.1 only knows ranges of one block.
+ */
+#ifndef MHP_SRC_PROFILE_H
+#define MHP_SRC_PROFILE_H
+
+#include "engine.h"
+
+/** profile_check() - whether a configuration's profile and mode exist: NULL or
+ * what would be right */
+const char *profile_check(const struct mhp_config *config);
+
+/** profile_layout() - fit the layout of hosted memmaps to the profile */
+void profile_layout(struct mhp *m);
+
+/** profile_hosts() - whether blocks of @range may carry their own memmap: NULL
+ * or the rule that says no */
+const char *profile_hosts(const struct mhp *m, struct mhp_range range);
+
+#endif
