@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "act.h"
 #include "commands.h"
 #include "machine.h"
 #include "output.h"
@@ -120,57 +121,6 @@ static int run_machine(struct run *r, const struct scenario_line *line,
 	return 0;
 }
 
-/* Do what a line says on the machine that is there. */
-static void run_command(struct machine *m, const struct scenario_line *line,
-			struct snapshot *snap, struct outcome *o)
-{
-	const char *word = line->words[0];
-	const uint64_t *opt = line->options;
-	uint64_t node = opt[OPTION_NODE];
-
-	switch (line->verb) {
-	case SCENARIO_PLUG:
-		machine_plug(m, word, opt[OPTION_SIZE],
-			     node == SCENARIO_NONE ? 0 : node, opt[OPTION_ADDR],
-			     o);
-		return;
-	case SCENARIO_UNPLUG:
-		machine_unplug(m, word, o);
-		return;
-	case SCENARIO_WRITE:
-		machine_write(m, word, line->words[1], o);
-		return;
-	case SCENARIO_CAT:
-		machine_cat(m, word, o);
-		return;
-	case SCENARIO_FILL:
-		machine_fill(m, word, opt[OPTION_SIZE], node, o);
-		return;
-	case SCENARIO_PIN:
-		machine_pin(m, word, o);
-		return;
-	case SCENARIO_UNPIN:
-		machine_unpin(m, word, o);
-		return;
-	case SCENARIO_VERIFY:
-		machine_verify(m, word, o);
-		return;
-	case SCENARIO_DROP:
-		machine_drop(m, word, o);
-		return;
-	case SCENARIO_CHECK:
-		machine_check(m, o);
-		return;
-	case SCENARIO_SNAPSHOT:
-		snapshot_take(m, snap, o);
-		return;
-	case SCENARIO_MACHINE:
-	case SCENARIO_NR_VERBS:
-	default:
-		return;
-	}
-}
-
 /* Run one line: an exit status; EXIT_DONE is to go on. */
 static int run_line(struct run *r, const struct scenario_line *line)
 {
@@ -189,7 +139,7 @@ static int run_line(struct run *r, const struct scenario_line *line)
 	if (r->output->begin)
 		r->output->begin(line);
 	if (line->verb != SCENARIO_MACHINE)
-		run_command(r->machine, line, &snap, &o);
+		act(r->machine, line, &snap, &o);
 	else if (run_machine(r, line, &o))
 		return EXIT_WRONG;
 	has_snap = line->verb == SCENARIO_SNAPSHOT && o.rc == 0;

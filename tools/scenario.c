@@ -171,7 +171,7 @@ static void list_add(char *list, size_t room, const char *name)
 
 static int wrong_verb(const struct scenario *s, const char *word)
 {
-	char list[256] = "";
+	char list[512] = "";
 	unsigned int i;
 
 	for (i = 0; i < SCENARIO_NR_VERBS; i++)

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands of a scenario on a machine; see act.h. */
+#include "act.h"
+
+typedef void act_function(struct machine *machine,
+			  const struct scenario_line *line,
+			  struct snapshot *snap, struct outcome *o);
+
+/* The node that a line names; where none is named, 0. */
+static uint64_t act_node(const struct scenario_line *line)
+{
+	uint64_t node = line->options[OPTION_NODE];
+
+	return node == SCENARIO_NONE ? 0 : node;
+}
+
+static void act_plug(struct machine *machine, const struct scenario_line *line,
+		     struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_plug(machine, line->words[0], line->options[OPTION_SIZE],
+		     act_node(line), line->options[OPTION_ADDR], o);
+}
+
+static void act_unplug(struct machine *machine,
+		       const struct scenario_line *line, struct snapshot *snap,
+		       struct outcome *o)
+{
+	(void)snap;
+	machine_unplug(machine, line->words[0], o);
+}
+
+static void act_write(struct machine *machine, const struct scenario_line *line,
+		      struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_write(machine, line->words[0], line->words[1], o);
+}
+
+static void act_cat(struct machine *machine, const struct scenario_line *line,
+		    struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_cat(machine, line->words[0], o);
+}
+
+static void act_fill(struct machine *machine, const struct scenario_line *line,
+		     struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_fill(machine, line->words[0], line->options[OPTION_SIZE],
+		     line->options[OPTION_NODE], o);
+}
+
+static void act_pin(struct machine *machine, const struct scenario_line *line,
+		    struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_pin(machine, line->words[0], o);
+}
+
+static void act_unpin(struct machine *machine, const struct scenario_line *line,
+		      struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_unpin(machine, line->words[0], o);
+}
+
+static void act_verify(struct machine *machine,
+		       const struct scenario_line *line, struct snapshot *snap,
+		       struct outcome *o)
+{
+	(void)snap;
+	machine_verify(machine, line->words[0], o);
+}
+
+static void act_drop(struct machine *machine, const struct scenario_line *line,
+		     struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_drop(machine, line->words[0], o);
+}
+
+static void act_check(struct machine *machine, const struct scenario_line *line,
+		      struct snapshot *snap, struct outcome *o)
+{
+	(void)line;
+	(void)snap;
+	machine_check(machine, o);
+}
+
+static void act_snapshot(struct machine *machine,
+			 const struct scenario_line *line,
+			 struct snapshot *snap, struct outcome *o)
+{
+	(void)line;
+	snapshot_take(machine, snap, o);
+}
+
+static act_function *const act_functions[SCENARIO_NR_VERBS] = {
+	[SCENARIO_PLUG] = act_plug,	    [SCENARIO_UNPLUG] = act_unplug,
+	[SCENARIO_WRITE] = act_write,	    [SCENARIO_CAT] = act_cat,
+	[SCENARIO_FILL] = act_fill,	    [SCENARIO_PIN] = act_pin,
+	[SCENARIO_UNPIN] = act_unpin,	    [SCENARIO_VERIFY] = act_verify,
+	[SCENARIO_DROP] = act_drop,	    [SCENARIO_CHECK] = act_check,
+	[SCENARIO_SNAPSHOT] = act_snapshot,
+};
+
+void act(struct machine *machine, const struct scenario_line *line,
+	 struct snapshot *snap, struct outcome *o)
+{
+	act_functions[line->verb](machine, line, snap, o);
+}
