@@ -2,8 +2,6 @@
 /* Words, rows and hints of pageblocks; rules R1 to R8 in pageblock.h. */
 #include "pageblock.h"
 
-#include "boot_map.h"
-
 static mhp_word_t *hint_word(const struct mhp_block *blk, uint64_t offset,
 			     uint32_t i)
 {
@@ -102,51 +100,6 @@ void pageblock_mark_full(struct mhp *m, const struct pageblock *pb)
 	mhp_port_or(hint_of(pb, m->layout.full_offset), hint_bit(pb));
 	if (!pageblock_full(m, pb))
 		pageblock_clear_full(m, pb);
-}
-
-/* Without the processor's instruction a compiler would call a library. */
-static uint32_t word_popcount(uint64_t w)
-{
-	w -= w >> 1 & UINT64_C(0x5555555555555555);
-	w = (w & UINT64_C(0x3333333333333333)) +
-	    (w >> 2 & UINT64_C(0x3333333333333333));
-	w = (w + (w >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-	return (uint32_t)(w * UINT64_C(0x0101010101010101) >> 56);
-}
-
-/* Bits of a row below page @nr of its pageblock. */
-static uint64_t row_bits_below(uint64_t nr, uint32_t row)
-{
-	uint64_t first = (uint64_t)row * 64;
-
-	if (nr <= first)
-		return 0;
-	if (nr >= first + 64)
-		return UINT64_MAX;
-	return (UINT64_C(1) << (nr - first)) - 1;
-}
-
-uint64_t pageblock_kept(const struct mhp *m, const struct pageblock *pb,
-			uint32_t row)
-{
-	uint64_t status = block_status(pb->blk);
-	uint64_t first = (uint64_t)pb->index << m->layout.pageblock_order;
-	uint64_t nr = block_memmap_pages(status);
-
-	if (block_has(status, BLOCK_BOOT))
-		return boot_kept(m, pageblock_pfn(m, pb) + (uint64_t)row * 64) &
-		       m->layout.row_mask;
-	return nr > first ? row_bits_below(nr - first, row) & m->layout.row_mask
-			  : 0;
-}
-
-uint32_t pageblock_nr_kept(const struct mhp *m, const struct pageblock *pb)
-{
-	uint32_t row, nr = 0;
-
-	for (row = 0; row < pageblock_nr_rows(m); row++)
-		nr += word_popcount(pageblock_kept(m, pb, row));
-	return nr;
 }
 
 bool pageblock_empty(const struct mhp *m, const struct pageblock *pb,

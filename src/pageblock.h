@@ -121,6 +121,18 @@ static inline uint64_t pageblock_order_mask(unsigned int order)
 			  : (UINT64_C(1) << (UINT64_C(1) << order)) - 1;
 }
 
+/** word_popcount() - bits that are set */
+static inline uint32_t word_popcount(uint64_t w)
+{
+	/* Without the processor's instruction a compiler would call a
+	 * library. */
+	w -= w >> 1 & UINT64_C(0x5555555555555555);
+	w = (w & UINT64_C(0x3333333333333333)) +
+	    (w >> 2 & UINT64_C(0x3333333333333333));
+	w = (w + (w >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return (uint32_t)(w * UINT64_C(0x0101010101010101) >> 56);
+}
+
 /** pageblock_first() - first pageblock of a block that is not all memmap */
 static inline uint32_t pageblock_first(const struct mhp *m,
 				       const struct mhp_block *blk)

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Kept pages: those of a pageblock that are not the allocator's. Their row bits
+ * are set at first use and nobody clears them. What keeps a page is asked here
+ * and nowhere else; each reason is a function of its own.
+ */
+#include "boot_map.h"
+#include "pageblock.h"
+
+/* Bits of a row below page @nr of its pageblock. */
+static uint64_t row_bits_below(uint64_t nr, uint32_t row)
+{
+	uint64_t first = (uint64_t)row * 64;
+
+	if (nr <= first)
+		return 0;
+	if (nr >= first + 64)
+		return UINT64_MAX;
+	return (UINT64_C(1) << (nr - first)) - 1;
+}
+
+/* Holes of boot memory, the embedder's pages, memmap and state there. */
+static uint64_t kept_boot(const struct mhp *m, const struct pageblock *pb,
+			  uint32_t row)
+{
+	if (!block_has(block_status(pb->blk), BLOCK_BOOT))
+		return 0;
+	return boot_kept(m, pageblock_pfn(m, pb) + (uint64_t)row * 64);
+}
+
+/* A block's own memmap and state, at its start. */
+static uint64_t kept_memmap(const struct mhp *m, const struct pageblock *pb,
+			    uint32_t row)
+{
+	uint64_t first = (uint64_t)pb->index << m->layout.pageblock_order;
+	uint64_t nr = block_memmap_pages(block_status(pb->blk));
+
+	return nr > first ? row_bits_below(nr - first, row) : 0;
+}
+
+uint64_t pageblock_kept(const struct mhp *m, const struct pageblock *pb,
+			uint32_t row)
+{
+	return (kept_boot(m, pb, row) | kept_memmap(m, pb, row)) &
+	       m->layout.row_mask;
+}
+
+uint32_t pageblock_nr_kept(const struct mhp *m, const struct pageblock *pb)
+{
+	uint32_t row, nr = 0;
+
+	for (row = 0; row < pageblock_nr_rows(m); row++)
+		nr += word_popcount(pageblock_kept(m, pb, row));
+	return nr;
+}
