@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Offline and remove, all or nothing. First every online block of the range is
- * isolated and looked at, so that nothing moves if one cannot be emptied, and
- * so that what moves out of one block does not move into the next. Then they go
- * offline one by one. Each remembers its zone; if one fails, all go back to
- * where they were.
+ * Offline and remove, all or nothing, of one range or of several. First every
+ * online block is isolated and looked at, so that nothing moves if one cannot
+ * be emptied, and so that what moves out of one block does not move into the
+ * next. Then they go offline one by one. Each remembers its zone; if one fails,
+ * all go back to where they were.
+ *
+ * With a second pass the look decides nothing, and a block that refuses is
+ * tried again when all others have been: it may hold what one of those needed.
  *
  * A notifier that vetoes the way back leaves that block offline; it is logged.
  */
@@ -15,34 +18,67 @@
 #include "online.h"
 #include "section.h"
 
-static mhp_pfn_t eject_end(const struct mhp *m, const struct mhp_block *blk)
+/* What one eject is about: ranges that share no block. */
+struct eject {
+	const struct mhp_range *ranges;
+	uint32_t nr;
+	uint32_t flags;
+};
+
+/* Where a walk over the blocks of an eject is. */
+struct eject_at {
+	uint32_t range;
+	mhp_pfn_t pfn; /* 0: at the start of the range */
+};
+
+/* The next block of a walk, or NULL. [mutex] */
+static struct mhp_block *eject_walk(struct mhp *m, const struct eject *e,
+				    struct eject_at *at)
 {
-	return blk->start_pfn + m->layout.block_pages;
+	for (; at->range < e->nr; at->range++, at->pfn = 0) {
+		struct mhp_range range = e->ranges[at->range];
+		struct mhp_block *blk = section_range_block(
+			m, range,
+			at->pfn > range.start_pfn ? at->pfn : range.start_pfn);
+
+		if (!blk)
+			continue;
+		at->pfn = blk->start_pfn + m->layout.block_pages;
+		return blk;
+	}
+	return NULL;
+}
+
+static int eject_check_block(const struct mhp_block *blk,
+			     struct mhp_report *report)
+{
+	uint64_t status = block_status(blk);
+
+	if (block_has(status, BLOCK_BOOT))
+		return report_set(report, MHP_ERR_BUSY, MHP_STAGE_REMOVE,
+				  MHP_WHY_BOOT_MEMORY, blk->start_pfn);
+	if (block_has(status, BLOCK_EJECTING) ||
+	    (block_life(status) != MHP_BLOCK_ONLINE &&
+	     block_life(status) != MHP_BLOCK_OFFLINE))
+		return report_set(report, MHP_ERR_BUSY, MHP_STAGE_REMOVE,
+				  MHP_WHY_TRANSITION, blk->start_pfn);
+	return 0;
 }
 
 /* What would make the removal fail is said before anything goes offline. */
-static int eject_check(struct mhp *m, struct mhp_range range,
+static int eject_check(struct mhp *m, const struct eject *e,
 		       struct mhp_report *report)
 {
-	struct mhp_block *blk = NULL;
-	int err = remove_check_range(m, range, report);
+	struct eject_at at = {0};
+	struct mhp_block *blk;
+	int err = remove_check_ranges(m, e->ranges, e->nr, report);
 
 	if (err)
 		return err;
-	for (blk = section_range_block(m, range, range.start_pfn); blk;
-	     blk = section_range_block(m, range, eject_end(m, blk))) {
-		uint64_t status = block_status(blk);
-
-		if (block_has(status, BLOCK_BOOT))
-			return report_set(report, MHP_ERR_BUSY,
-					  MHP_STAGE_REMOVE, MHP_WHY_BOOT_MEMORY,
-					  blk->start_pfn);
-		if (block_has(status, BLOCK_EJECTING) ||
-		    (block_life(status) != MHP_BLOCK_ONLINE &&
-		     block_life(status) != MHP_BLOCK_OFFLINE))
-			return report_set(report, MHP_ERR_BUSY,
-					  MHP_STAGE_REMOVE, MHP_WHY_TRANSITION,
-					  blk->start_pfn);
+	while ((blk = eject_walk(m, e, &at))) {
+		err = eject_check_block(blk, report);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -67,24 +103,24 @@ static void eject_undo_block(struct mhp *m, struct mhp_block *blk)
 		m->ops->log(m->ops_ctx, 0, "a block could not go back online");
 }
 
-static void eject_undo(struct mhp *m, struct mhp_range range)
+static void eject_undo(struct mhp *m, const struct eject *e)
 {
+	struct eject_at at = {0};
 	struct mhp_block *blk;
 
-	for (blk = section_range_block(m, range, range.start_pfn); blk;
-	     blk = section_range_block(m, range, eject_end(m, blk)))
+	while ((blk = eject_walk(m, e, &at)))
 		eject_undo_block(m, blk);
 }
 
 /* Take every block for this eject; isolate those that are online and remember
  * their zone. [mutex] */
-static int eject_isolate(struct mhp *m, struct mhp_range range,
+static int eject_isolate(struct mhp *m, const struct eject *e,
 			 struct mhp_report *report)
 {
+	struct eject_at at = {0};
 	struct mhp_block *blk;
 
-	for (blk = section_range_block(m, range, range.start_pfn); blk;
-	     blk = section_range_block(m, range, eject_end(m, blk))) {
+	while ((blk = eject_walk(m, e, &at))) {
 		uint64_t status = block_status(blk);
 		mhp_pfn_t pfn = MHP_PFN_NONE;
 
@@ -100,18 +136,19 @@ static int eject_isolate(struct mhp *m, struct mhp_range range,
 }
 
 /* Isolate all, look at all; on failure all are as before. [mutex] */
-static int eject_prepare(struct mhp *m, struct mhp_range range, uint32_t flags,
+static int eject_prepare(struct mhp *m, const struct eject *e,
 			 struct mhp_report *report)
 {
-	struct mhp_block *blk = section_range_block(m, range, range.start_pfn);
-	int err = eject_isolate(m, range, report);
+	bool look = !(e->flags & MHP_OFFLINE_TWICE);
+	struct eject_at at = {0};
+	struct mhp_block *blk;
+	int err = eject_isolate(m, e, report);
 
-	for (; blk && !err;
-	     blk = section_range_block(m, range, eject_end(m, blk)))
+	while (look && !err && (blk = eject_walk(m, e, &at)))
 		if (block_former_zone(block_status(blk)))
-			err = offline_foresee(m, blk, flags, report);
+			err = offline_foresee(m, blk, e->flags, report);
 	if (err)
-		eject_undo(m, range);
+		eject_undo(m, e);
 	return err;
 }
 
@@ -125,63 +162,112 @@ static bool eject_has_online(const struct mhp_block *blk)
 	       block_life(status) == MHP_BLOCK_ONLINE;
 }
 
-/* Number of the next such block of a range, from @pfn on. */
-static bool eject_next_online(struct mhp *m, struct mhp_range range,
-			      mhp_pfn_t *pfn, uint64_t *block_id)
+/* Number of the next such block of a walk. */
+static bool eject_next_online(struct mhp *m, const struct eject *e,
+			      struct eject_at *at, uint64_t *block_id)
 {
 	struct mhp_block *blk;
 
 	MHP_FATAL(!mhp_lock(m));
-	blk = section_range_block(m, range, *pfn);
-	while (blk && !eject_has_online(blk))
-		blk = section_range_block(m, range, eject_end(m, blk));
-	if (blk) {
+	do
+		blk = eject_walk(m, e, at);
+	while (blk && !eject_has_online(blk));
+	if (blk)
 		*block_id = blk->start_pfn >> m->layout.block_order;
-		*pfn = eject_end(m, blk);
-	}
 	mhp_unlock(m);
 	return blk;
 }
 
-static int eject_offline(struct mhp *m, struct mhp_range range,
-			 uint64_t deadline_ns, uint32_t flags,
-			 struct mhp_report *report)
+/* What another block of the same eject may still change. */
+static bool eject_may_pass(int err)
 {
-	mhp_pfn_t pfn = range.start_pfn;
+	return err == MHP_ERR_BUSY || err == MHP_ERR_NOMEM;
+}
+
+/* Blocks that refuse are passed over, for the second pass. */
+static int eject_first_pass(struct mhp *m, const struct eject *e,
+			    uint64_t deadline_ns, struct mhp_report *report)
+{
+	uint32_t flags = (e->flags & MHP_OFFLINE_PATIENT) | OFFLINE_ISOLATED;
+	struct mhp_report refusal;
+	struct eject_at at = {0};
+	uint64_t id;
+
+	while (eject_next_online(m, e, &at, &id)) {
+		int err = offline_flagged(m, id, deadline_ns, flags, &refusal);
+
+		if (!err || eject_may_pass(err))
+			continue;
+		if (report)
+			*report = refusal;
+		return err;
+	}
+	return 0;
+}
+
+static int eject_last_pass(struct mhp *m, const struct eject *e,
+			   uint64_t deadline_ns, struct mhp_report *report)
+{
+	uint32_t flags = (e->flags & MHP_OFFLINE_PATIENT) | OFFLINE_ISOLATED;
+	struct eject_at at = {0};
 	uint64_t id;
 	int err = 0;
 
-	while (!err && eject_next_online(m, range, &pfn, &id))
-		err = offline_flagged(m, id, deadline_ns,
-				      flags | OFFLINE_ISOLATED, report);
+	while (!err && eject_next_online(m, e, &at, &id))
+		err = offline_flagged(m, id, deadline_ns, flags, report);
 	return err;
+}
+
+static int eject_offline(struct mhp *m, const struct eject *e,
+			 uint64_t deadline_ns, struct mhp_report *report)
+{
+	int err = 0;
+
+	if (e->flags & MHP_OFFLINE_TWICE)
+		err = eject_first_pass(m, e, deadline_ns, report);
+	return err ? err : eject_last_pass(m, e, deadline_ns, report);
+}
+
+static int eject_run(struct mhp *m, const struct eject *e, uint64_t deadline_ns,
+		     struct mhp_report *report)
+{
+	int err = mhp_lock(m);
+
+	if (err)
+		return report_set(report, err, MHP_STAGE_REMOVE,
+				  MHP_WHY_REENTERED, MHP_PFN_NONE);
+	err = eject_check(m, e, report);
+	if (!err)
+		err = eject_prepare(m, e, report);
+	mhp_unlock(m);
+	if (err)
+		return err;
+	err = eject_offline(m, e, deadline_ns, report);
+	MHP_FATAL(!mhp_lock(m));
+	if (!err)
+		err = remove_locked(m, e->ranges, e->nr, true, report);
+	if (err)
+		eject_undo(m, e);
+	mhp_unlock(m);
+	return err;
+}
+
+int mhp_offline_and_remove_ranges(struct mhp *m, const struct mhp_range *ranges,
+				  uint32_t nr_ranges, uint64_t deadline_ns,
+				  uint32_t flags, struct mhp_report *report)
+{
+	struct eject e = {.ranges = ranges, .nr = nr_ranges, .flags = flags};
+
+	if (flags & ~(MHP_OFFLINE_PATIENT | MHP_OFFLINE_TWICE))
+		return report_rule(report, MHP_ERR_INVAL, MHP_STAGE_REMOVE,
+				   MHP_WHY_BAD_REQUEST, 0, "unknown flag");
+	return eject_run(m, &e, deadline_ns, report);
 }
 
 int mhp_offline_and_remove(struct mhp *m, struct mhp_range range,
 			   uint64_t deadline_ns, uint32_t flags,
 			   struct mhp_report *report)
 {
-	int err;
-
-	if (flags & ~MHP_OFFLINE_PATIENT)
-		return report_rule(report, MHP_ERR_INVAL, MHP_STAGE_REMOVE,
-				   MHP_WHY_BAD_REQUEST, 0, "unknown flag");
-	err = mhp_lock(m);
-	if (err)
-		return report_set(report, err, MHP_STAGE_REMOVE,
-				  MHP_WHY_REENTERED, MHP_PFN_NONE);
-	err = eject_check(m, range, report);
-	if (!err)
-		err = eject_prepare(m, range, flags, report);
-	mhp_unlock(m);
-	if (err)
-		return err;
-	err = eject_offline(m, range, deadline_ns, flags, report);
-	MHP_FATAL(!mhp_lock(m));
-	if (!err)
-		err = remove_locked(m, range, true, report);
-	if (err)
-		eject_undo(m, range);
-	mhp_unlock(m);
-	return err;
+	return mhp_offline_and_remove_ranges(m, &range, 1, deadline_ns, flags,
+					     report);
 }

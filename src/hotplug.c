@@ -313,32 +313,62 @@ static int remove_check_block(const struct mhp_block *blk, bool ejecting,
 	return 0;
 }
 
-int remove_check_range(struct mhp *m, struct mhp_range range,
-		       struct mhp_report *report)
+static int remove_check_range(struct mhp *m, struct mhp_range range,
+			      struct mhp_report *report)
 {
-	if (!range.nr_pages || !range_is_blocks(m, range) ||
-	    range.start_pfn + range.nr_pages < range.start_pfn)
-		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_REMOVE,
-				  range.nr_pages ? MHP_WHY_UNALIGNED
-						 : MHP_WHY_EMPTY_RANGE,
-				  range.start_pfn);
-	if (!section_range_block(m, range, range.start_pfn))
-		return report_set(report, MHP_ERR_NOENT, MHP_STAGE_REMOVE,
-				  MHP_WHY_NO_BLOCK, range.start_pfn);
+	if (range.nr_pages && range_is_blocks(m, range) &&
+	    range.start_pfn + range.nr_pages >= range.start_pfn)
+		return 0;
+	return report_set(report, MHP_ERR_INVAL, MHP_STAGE_REMOVE,
+			  range.nr_pages ? MHP_WHY_UNALIGNED
+					 : MHP_WHY_EMPTY_RANGE,
+			  range.start_pfn);
+}
+
+static int remove_check_apart(const struct mhp_range *ranges, uint32_t i,
+			      struct mhp_report *report)
+{
+	uint32_t j;
+
+	for (j = 0; j < i; j++)
+		if (ranges[i].start_pfn < mhp_range_end_pfn(ranges[j]) &&
+		    ranges[j].start_pfn < mhp_range_end_pfn(ranges[i]))
+			return report_set(report, MHP_ERR_INVAL,
+					  MHP_STAGE_REMOVE, MHP_WHY_BAD_REQUEST,
+					  ranges[i].start_pfn);
 	return 0;
 }
 
-static int remove_check(struct mhp *m, struct mhp_range range, bool ejecting,
-			struct mhp_report *report)
+int remove_check_ranges(struct mhp *m, const struct mhp_range *ranges,
+			uint32_t nr, struct mhp_report *report)
 {
-	struct mhp_block *blk;
-	int err = remove_check_range(m, range, report);
+	bool any = false;
+	uint32_t i;
 
-	if (err)
-		return err;
-	blk = section_range_block(m, range, range.start_pfn);
+	for (i = 0; i < nr; i++) {
+		int err = remove_check_range(m, ranges[i], report);
+
+		if (!err)
+			err = remove_check_apart(ranges, i, report);
+		if (err)
+			return err;
+		any |= section_range_block(m, ranges[i], ranges[i].start_pfn) !=
+		       NULL;
+	}
+	return any ? 0
+		   : report_set(report, MHP_ERR_NOENT, MHP_STAGE_REMOVE,
+				MHP_WHY_NO_BLOCK,
+				nr ? ranges[0].start_pfn : MHP_PFN_NONE);
+}
+
+static int remove_check_blocks(struct mhp *m, struct mhp_range range,
+			       bool ejecting, struct mhp_report *report)
+{
+	struct mhp_block *blk = section_range_block(m, range, range.start_pfn);
+
 	for (; blk; blk = range_block_after(m, range, blk)) {
-		err = remove_check_block(blk, ejecting, report);
+		int err = remove_check_block(blk, ejecting, report);
+
 		if (err)
 			return err;
 	}
@@ -377,26 +407,38 @@ static void remove_commit(struct mhp *m, struct mhp_range range)
 	m->counters.nr_removes++;
 }
 
-int remove_locked(struct mhp *m, struct mhp_range range, bool ejecting,
-		  struct mhp_report *report)
+int remove_locked(struct mhp *m, const struct mhp_range *ranges, uint32_t nr,
+		  bool ejecting, struct mhp_report *report)
 {
-	int err = remove_check(m, range, ejecting, report);
+	int err = remove_check_ranges(m, ranges, nr, report);
+	uint32_t i;
 
-	if (!err)
-		remove_commit(m, range);
-	return err;
+	for (i = 0; !err && i < nr; i++)
+		err = remove_check_blocks(m, ranges[i], ejecting, report);
+	if (err)
+		return err;
+	for (i = 0; i < nr; i++)
+		if (section_range_block(m, ranges[i], ranges[i].start_pfn))
+			remove_commit(m, ranges[i]);
+	return 0;
 }
 
-int mhp_remove(struct mhp *m, struct mhp_range range, struct mhp_report *report)
+int mhp_remove_ranges(struct mhp *m, const struct mhp_range *ranges,
+		      uint32_t nr_ranges, struct mhp_report *report)
 {
 	int err = mhp_lock(m);
 
 	if (err)
 		return report_set(report, err, MHP_STAGE_REMOVE,
 				  MHP_WHY_REENTERED, MHP_PFN_NONE);
-	err = remove_locked(m, range, false, report);
+	err = remove_locked(m, ranges, nr_ranges, false, report);
 	mhp_unlock(m);
 	return err;
+}
+
+int mhp_remove(struct mhp *m, struct mhp_range range, struct mhp_report *report)
+{
+	return mhp_remove_ranges(m, &range, 1, report);
 }
 
 void hotplug_fini(struct mhp *m)

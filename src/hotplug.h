@@ -5,15 +5,15 @@
 
 #include "engine.h"
 
-/** remove_check_range() - whether a range is whole blocks and has any. [mutex]
- * Return: 0; MHP_ERR_INVAL; MHP_ERR_NOENT. */
-int remove_check_range(struct mhp *m, struct mhp_range range,
-		       struct mhp_report *report);
+/** remove_check_ranges() - whether ranges are whole blocks, share none, and have
+ * any. [mutex] Return: 0; MHP_ERR_INVAL; MHP_ERR_NOENT. */
+int remove_check_ranges(struct mhp *m, const struct mhp_range *ranges,
+			uint32_t nr, struct mhp_report *report);
 
-/** remove_locked() - mhp_remove() for a caller that holds the mutex. @ejecting:
- * for the eject that has the blocks; nobody else may remove them */
-int remove_locked(struct mhp *m, struct mhp_range range, bool ejecting,
-		  struct mhp_report *report);
+/** remove_locked() - mhp_remove_ranges() for a caller that holds the mutex.
+ * @ejecting: for the eject that has the blocks; nobody else may remove them */
+int remove_locked(struct mhp *m, const struct mhp_range *ranges, uint32_t nr,
+		  bool ejecting, struct mhp_report *report);
 
 /** hotplug_fini() - forget all added memory, whatever its state */
 void hotplug_fini(struct mhp *m);

@@ -218,6 +218,135 @@ static void test_unregister(struct machine *mc)
 	meddle_in_vain(mc, true, meddle_unregister);
 }
 
+/* Two ranges with a block of somebody else between them. */
+struct pair {
+	struct mhp_range ranges[2];
+};
+
+static struct pair plug_pair(struct machine *mc)
+{
+	struct pair pair = {{block_range(mc, FIRST_BLOCK + 3, 2),
+			     block_range(mc, FIRST_BLOCK, 2)}};
+
+	plug(mc, FIRST_BLOCK, 2, MHP_PLACEMENT_BLOCK, MHP_ONLINE_KERNEL);
+	plug(mc, FIRST_BLOCK + 2, 1, MHP_PLACEMENT_BLOCK, MHP_ONLINE_MOVABLE);
+	plug(mc, FIRST_BLOCK + 3, 2, MHP_PLACEMENT_BLOCK, MHP_ONLINE_MOVABLE);
+	return pair;
+}
+
+static int eject_pair(struct machine *mc, const struct pair *pair,
+		      uint32_t flags, struct mhp_report *report)
+{
+	return mhp_offline_and_remove_ranges(mc->m, pair->ranges, 2,
+					     MHP_NO_DEADLINE, flags, report);
+}
+
+/* A page in one range keeps both where they are, each block in its zone. */
+static void test_ranges(struct machine *mc)
+{
+	struct pair pair = plug_pair(mc);
+	struct shelf *shelf = shelf_open(mc);
+	struct mhp_report report;
+	struct mhp_block_info info;
+	char *before;
+
+	shelf_fill(shelf, FIRST_BLOCK + 1, 0, 3);
+	shelf_fill(shelf, FIRST_BLOCK + 4, 0, 3);
+	shelf->items[1].answer = ANSWER_REFUSED;
+	before = snapshot(mc, SNAP_NO_PAGES);
+	assert_int_equal(eject_pair(mc, &pair, 0, &report), MHP_ERR_BUSY);
+	assert_int_equal(report.pfn, shelf->items[1].pfn);
+	unchanged(mc, before, SNAP_NO_PAGES);
+	before = snapshot(mc, SNAP_NO_PAGES);
+	assert_int_equal(eject_pair(mc, &pair, MHP_OFFLINE_TWICE, &report),
+			 MHP_ERR_BUSY);
+	assert_int_equal(report.pfn, shelf->items[1].pfn);
+	unchanged(mc, before, SNAP_NO_PAGES);
+	shelf->items[1].answer = ANSWER_MOVED;
+	assert_int_equal(eject_pair(mc, &pair, 0, NULL), 0);
+	assert_int_equal(block_info(mc, FIRST_BLOCK + 2).state,
+			 MHP_BLOCK_ONLINE);
+	assert_int_equal(mhp_block_query(mc->m, FIRST_BLOCK + 4, &info),
+			 MHP_ERR_NOENT);
+	shelf_verify(shelf);
+	shelf_close(shelf);
+}
+
+static void test_ranges_wrong(struct machine *mc)
+{
+	struct pair pair = plug_pair(mc), wrong = pair;
+	char *before = snapshot(mc, 0);
+	struct mhp_report report;
+
+	wrong.ranges[1] = block_range(mc, FIRST_BLOCK + 4, 1);
+	assert_int_equal(eject_pair(mc, &wrong, 0, &report), MHP_ERR_INVAL);
+	assert_int_equal(report.why, MHP_WHY_BAD_REQUEST);
+	assert_int_equal(mhp_remove_ranges(mc->m, wrong.ranges, 2, NULL),
+			 MHP_ERR_INVAL);
+	wrong.ranges[1] = block_range(mc, FIRST_BLOCK, 0);
+	assert_int_equal(eject_pair(mc, &wrong, 0, &report), MHP_ERR_INVAL);
+	assert_int_equal(report.why, MHP_WHY_EMPTY_RANGE);
+	wrong.ranges[1] = block_range(mc, 0, 1);
+	assert_int_equal(eject_pair(mc, &wrong, 0, &report), MHP_ERR_BUSY);
+	assert_int_equal(report.why, MHP_WHY_BOOT_MEMORY);
+	assert_int_equal(eject_pair(mc, &pair, 1u << 5, NULL), MHP_ERR_INVAL);
+	assert_int_equal(mhp_remove_ranges(mc->m, pair.ranges, 0, &report),
+			 MHP_ERR_NOENT);
+	/* One block that is online keeps all from being removed. */
+	assert_int_equal(mhp_block_offline(mc->m, FIRST_BLOCK + 3,
+					   MHP_NO_DEADLINE, NULL),
+			 0);
+	assert_int_equal(mhp_remove_ranges(mc->m, pair.ranges, 2, NULL),
+			 MHP_ERR_BUSY);
+	assert_int_equal(
+		online_blocks(mc, FIRST_BLOCK + 3, 1, MHP_ONLINE_MOVABLE), 0);
+	unchanged(mc, before, 0);
+	/* What is not there is skipped. */
+	wrong.ranges[1] = block_range(mc, FIRST_BLOCK + 6, 1);
+	assert_int_equal(eject_pair(mc, &wrong, 0, NULL), 0);
+}
+
+/* Somebody whose page in one block goes when another block does. */
+struct tenant {
+	struct mhp_notifier notifier;
+	uint64_t block_id;
+	mhp_pfn_t pfn;
+};
+
+static int tenant_told(struct mhp_notifier *self, struct mhp *m,
+		       const struct mhp_notice *notice)
+{
+	struct tenant *tenant = (struct tenant *)(void *)self;
+
+	if (notice->event == MHP_EVENT_GOING_OFFLINE &&
+	    notice->block_id == tenant->block_id) {
+		assert_int_equal(mhp_frame_free(m, tenant->pfn, 0), 0);
+		tenant->pfn = MHP_PFN_NONE;
+	}
+	return 0;
+}
+
+/* With one pass an unmovable page ends it before anything was asked. */
+static void test_twice(struct machine *mc)
+{
+	const struct mhp_request request = {.size_bytes = sizeof(request)};
+	struct tenant tenant = {.notifier = {.notify = tenant_told},
+				.block_id = FIRST_BLOCK + 1};
+	struct mhp_range range = both(mc);
+
+	plug(mc, FIRST_BLOCK, 2, MHP_PLACEMENT_BLOCK, MHP_ONLINE_KERNEL);
+	tenant.pfn = alloc_in_block(mc, &request, FIRST_BLOCK);
+	assert_int_equal(mhp_notifier_register(mc->m, &tenant.notifier), 0);
+	assert_int_equal(
+		mhp_offline_and_remove(mc->m, range, MHP_NO_DEADLINE, 0, NULL),
+		MHP_ERR_BUSY);
+	assert_int_not_equal(tenant.pfn, MHP_PFN_NONE);
+	assert_int_equal(mhp_offline_and_remove(mc->m, range, MHP_NO_DEADLINE,
+						MHP_OFFLINE_TWICE, NULL),
+			 0);
+	assert_int_equal(mhp_notifier_unregister(mc->m, &tenant.notifier), 0);
+}
+
 static const struct machine_test tests[] = {
 	{.name = "online", .run = test_online},
 	{.name = "remove", .run = test_remove},
@@ -228,6 +357,9 @@ static const struct machine_test tests[] = {
 	{.name = "add", .run = test_add},
 	{.name = "add_online", .run = test_add_online},
 	{.name = "unregister", .run = test_unregister},
+	{.name = "ranges", .run = test_ranges},
+	{.name = "ranges_wrong", .run = test_ranges_wrong},
+	{.name = "twice", .run = test_twice},
 };
 
 int main(void)

@@ -192,6 +192,23 @@ MHP_MUST_CHECK MHP_API int mhp_remove(struct mhp *m, struct mhp_range range,
 				      struct mhp_report *report);
 
 /**
+ * mhp_remove_ranges() - forget several ranges of memory, or none
+ *
+ * @ranges: each as for mhp_remove(); they share no block; any order. Ranges
+ *   without a block are skipped, but one must have some
+ * @nr_ranges: few: each is compared with each
+ * @report: optional
+ *
+ * Context: as mhp_remove().
+ * Return: as mhp_remove(); MHP_ERR_INVAL also if two share a block. On failure
+ *   nothing is removed.
+ */
+MHP_MUST_CHECK MHP_API int mhp_remove_ranges(struct mhp *m,
+					     const struct mhp_range *ranges,
+					     uint32_t nr_ranges,
+					     struct mhp_report *report);
+
+/**
  * mhp_block_online() - put a memory block to use
  *
  * @block_id: index in blocks (not sections, not pfns)
@@ -234,6 +251,9 @@ MHP_MUST_CHECK MHP_API int mhp_block_offline(struct mhp *m, uint64_t block_id,
 
 /** Keep trying refused pages until the deadline. */
 #define MHP_OFFLINE_PATIENT (1u << 0)
+/** Removal only: try a block that refused once more when all others have been
+ * taken offline. */
+#define MHP_OFFLINE_TWICE (1u << 1)
 
 /**
  * struct mhp_progress - how far an offlining is
@@ -346,6 +366,26 @@ MHP_MUST_CHECK MHP_API int mhp_offline_and_remove(struct mhp *m,
 						  uint64_t deadline_ns,
 						  uint32_t flags,
 						  struct mhp_report *report);
+
+/**
+ * mhp_offline_and_remove_ranges() - the same for several ranges, or none
+ *
+ * What moves out of one of them moves into none of the others.
+ *
+ * @ranges: as for mhp_remove_ranges()
+ * @nr_ranges: as there
+ * @deadline_ns: for all of it; MHP_NO_DEADLINE
+ * @flags: MHP_OFFLINE_*
+ * @report: optional
+ *
+ * Context: as mhp_offline_and_remove().
+ * Return: as mhp_offline_and_remove() and mhp_remove_ranges(). On failure every
+ *   block of every range is as before.
+ */
+MHP_MUST_CHECK MHP_API int
+mhp_offline_and_remove_ranges(struct mhp *m, const struct mhp_range *ranges,
+			      uint32_t nr_ranges, uint64_t deadline_ns,
+			      uint32_t flags, struct mhp_report *report);
 
 /**
  * struct mhp_blocker - an allocation that would stop an offlining
