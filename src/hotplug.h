@@ -5,7 +5,7 @@
 
 #include "engine.h"
 
-/** remove_check_ranges() - whether ranges are whole blocks, share none, and have
+/** remove_check_ranges() - whether ranges are whole blocks, share none and have
  * any. [mutex] Return: 0; MHP_ERR_INVAL; MHP_ERR_NOENT. */
 int remove_check_ranges(struct mhp *m, const struct mhp_range *ranges,
 			uint32_t nr, struct mhp_report *report);

@@ -90,7 +90,7 @@ def check_invariants():
 def header_errors():
     """Public calls that can fail, each with the errors its header names."""
     calls = {}
-    for name in ("acpi_dimm", "frame", "mhp", "notify", "owner", "policy",
+    for name in ("acpi_dimm", "frame", "mhp", "notify", "offline", "owner", "policy",
                  "view"):
         text = text_of(f"include/mhp/{name}.h")
         for comment in re.findall(r"^/\*\*\n \* (mhp_\w+\(\) - .*?)\*/", text,
