@@ -286,6 +286,25 @@ int mhp_add(struct mhp *m, const struct mhp_add_request *request,
 	return err;
 }
 
+int mhp_hosted_pages(struct mhp *m, struct mhp_range range,
+		     enum mhp_placement placement, uint64_t *nr_pages)
+{
+	struct mhp_add_request request = {.range = range,
+					  .placement = placement};
+	enum mhp_placement chosen;
+	int err = mhp_lock(m);
+
+	if (err)
+		return err;
+	err = add_placement(m, &request, &chosen, NULL);
+	if (!err)
+		*nr_pages = chosen == MHP_PLACEMENT_BLOCK
+				    ? m->layout.hosted_pages
+				    : 0;
+	mhp_unlock(m);
+	return err;
+}
+
 static struct mhp_block *range_block_after(struct mhp *m,
 					   struct mhp_range range,
 					   const struct mhp_block *blk)

@@ -92,6 +92,11 @@ const struct mhp_geometry *mhp_geometry(const struct mhp *m)
 	return &m->geometry;
 }
 
+mhp_pfn_t mhp_max_pfn(const struct mhp *m)
+{
+	return m->max_pfn;
+}
+
 /* ---- checks of the configuration ---- */
 
 static int config_check_ops(const struct mhp_ops *ops,

@@ -73,6 +73,7 @@ static void row_start(const struct row *row, struct mhp_model **model)
 	boot.range = mhp_range_make(0, 2 * mhp_block_pages(g));
 	config.max_pfn = 16 * mhp_block_pages(g);
 	assert_int_equal(mhp_model_create(&config, model, NULL), 0);
+	assert_int_equal(mhp_max_pfn(mhp_model_mhp(*model)), config.max_pfn);
 }
 
 /* Add @nr blocks in one request and look at what each holds. */
@@ -86,7 +87,12 @@ static void row_add(struct mhp *m, const struct row *row, uint64_t block_id,
 	};
 	struct mhp_report report = {.why = MHP_WHY_NONE};
 	bool wants = row->mode != MHP_MEMMAP_OFF;
+	uint64_t nr_hosted;
 
+	assert_int_equal(mhp_hosted_pages(m, request.range, request.placement,
+					  &nr_hosted),
+			 0);
+	assert_int_equal(nr_hosted, expect);
 	assert_int_equal(mhp_add(m, &request, &report), 0);
 	assert_int_equal(report.why,
 			 wants && !expect ? MHP_WHY_FELL_BACK : MHP_WHY_NONE);

@@ -139,6 +139,14 @@ MHP_API const struct mhp_geometry *mhp_geometry(const struct mhp *m);
  */
 MHP_API enum mhp_profile mhp_profile(const struct mhp *m);
 
+/**
+ * mhp_max_pfn() - where an instance ends
+ *
+ * Context: any.
+ * Return: mhp_config.max_pfn; exclusive.
+ */
+MHP_API mhp_pfn_t mhp_max_pfn(const struct mhp *m);
+
 /** Refuse with MHP_ERR_OPNOTSUPP rather than fall back to existing memory. */
 #define MHP_ADD_STRICT (1u << 0)
 /** ops->scrub is called when the memory is removed. */
@@ -176,6 +184,24 @@ struct mhp_add_request {
 MHP_MUST_CHECK MHP_API int mhp_add(struct mhp *m,
 				   const struct mhp_add_request *request,
 				   struct mhp_report *report);
+
+/**
+ * mhp_hosted_pages() - what memmap and state would take of each block
+ *
+ * For a driver whose memory is not all there yet: these first pages of each
+ * block must be, before it is added.
+ *
+ * @range: whole memory blocks, as it would be added
+ * @placement: as it would be asked for
+ * @nr_pages: receives the pages; 0: memmap and state would not be in the block
+ *
+ * Context: takes the mutex; may sleep; changes nothing.
+ * Return: 0; MHP_ERR_INVAL (no such placement); MHP_ERR_DEADLK.
+ */
+MHP_MUST_CHECK MHP_API int mhp_hosted_pages(struct mhp *m,
+					    struct mhp_range range,
+					    enum mhp_placement placement,
+					    uint64_t *nr_pages);
 
 /**
  * mhp_remove() - forget a range of memory
