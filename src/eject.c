@@ -18,6 +18,12 @@
 #include "online.h"
 #include "section.h"
 
+static struct mhp_range eject_block(const struct mhp *m,
+				    const struct mhp_block *blk)
+{
+	return mhp_range_make(blk->start_pfn, m->layout.block_pages);
+}
+
 /* What one eject is about: ranges that share no block. */
 struct eject {
 	const struct mhp_range *ranges;
@@ -97,7 +103,7 @@ static void eject_undo_block(struct mhp *m, struct mhp_block *blk)
 	if (zone == MHP_ZONE_NONE)
 		return;
 	if (block_life(status) == MHP_BLOCK_ONLINE)
-		isolate_undo(m, blk);
+		isolate_undo(m, blk, eject_block(m, blk));
 	else if (block_life(status) == MHP_BLOCK_OFFLINE &&
 		 online_locked(m, blk, zone, NULL) && m->ops->log)
 		m->ops->log(m->ops_ctx, 0, "a block could not go back online");
@@ -125,7 +131,7 @@ static int eject_isolate(struct mhp *m, const struct eject *e,
 		mhp_pfn_t pfn = MHP_PFN_NONE;
 
 		if (block_life(status) == MHP_BLOCK_ONLINE &&
-		    isolate_block(m, blk, &pfn))
+		    isolate_range(m, blk, eject_block(m, blk), &pfn))
 			return report_set(report, MHP_ERR_BUSY,
 					  MHP_STAGE_OFFLINE, MHP_WHY_ISOLATED,
 					  pfn);
@@ -146,7 +152,8 @@ static int eject_prepare(struct mhp *m, const struct eject *e,
 
 	while (look && !err && (blk = eject_walk(m, e, &at)))
 		if (block_former_zone(block_status(blk)))
-			err = offline_foresee(m, blk, e->flags, report);
+			err = offline_foresee(m, blk, eject_block(m, blk),
+					      e->flags, report);
 	if (err)
 		eject_undo(m, e);
 	return err;

@@ -68,20 +68,27 @@ static void forecast_block(struct mhp *m, const struct frame_head *head,
 			     &blockers[pass->nr_stored++]);
 }
 
+/* An allocation that begins before the range may reach into it. */
 static struct forecast_pass forecast_look(struct mhp *m, struct mhp_block *blk,
+					  struct mhp_range range,
 					  struct mhp_blocker *blockers,
 					  uint32_t max_blockers, bool patient,
 					  struct mhp_report *first)
 {
 	struct forecast_pass pass = {.nr_stored = 0};
-	mhp_pfn_t pfn = blk->start_pfn;
-	mhp_pfn_t end = pfn + m->layout.block_pages;
+	mhp_pfn_t pfn = range.start_pfn &
+			~(mhp_pfn_t)(m->layout.pageblock_pages - 1);
+	mhp_pfn_t end = mhp_range_end_pfn(range);
 	struct frame_head head;
 
-	for (; pfn < end && frame_next_head(m, blk, pfn, &head);
-	     pfn = head.pfn + (UINT64_C(1) << head.order)) {
-		struct owner_answer answer = owner_ask(m, &head);
+	while (pfn < end && frame_next_head(m, blk, pfn, &head) &&
+	       head.pfn < end) {
+		struct owner_answer answer;
 
+		pfn = head.pfn + (UINT64_C(1) << head.order);
+		if (pfn <= range.start_pfn)
+			continue;
+		answer = owner_ask(m, &head);
 		if (!answer.moves || (answer.pins && !patient)) {
 			forecast_block(m, &head, &answer, blockers,
 				       max_blockers, first, &pass);
@@ -97,7 +104,7 @@ static struct forecast_pass forecast_look(struct mhp *m, struct mhp_block *blk,
  * descriptor stale. So what two passes with a wait between them agree on is
  * believed. */
 uint32_t forecast_walk(struct mhp *m, struct mhp_block *blk,
-		       struct mhp_forecast *forecast,
+		       struct mhp_range range, struct mhp_forecast *forecast,
 		       struct mhp_blocker *blockers, uint32_t max_blockers,
 		       bool patient, struct mhp_report *first)
 {
@@ -105,7 +112,8 @@ uint32_t forecast_walk(struct mhp *m, struct mhp_block *blk,
 	unsigned int tries = FORECAST_TRIES;
 
 	m->ops->synchronize(m->ops_ctx);
-	pass = forecast_look(m, blk, blockers, max_blockers, patient, first);
+	pass = forecast_look(m, blk, range, blockers, max_blockers, patient,
+			     first);
 	do {
 		before = pass;
 		if (!pass.unmovable)
@@ -113,8 +121,8 @@ uint32_t forecast_walk(struct mhp *m, struct mhp_block *blk,
 		if (first)
 			first->why = MHP_WHY_NONE;
 		m->ops->synchronize(m->ops_ctx);
-		pass = forecast_look(m, blk, blockers, max_blockers, patient,
-				     first);
+		pass = forecast_look(m, blk, range, blockers, max_blockers,
+				     patient, first);
 	} while (pass.digest != before.digest && --tries);
 	pass.sums.bytes_to_move = mhp_bytes_from_pages(
 		&m->geometry, pass.sums.nr_pages_to_move);
@@ -152,8 +160,9 @@ static int forecast_locked(struct mhp *m, uint64_t block_id,
 	if (life != MHP_BLOCK_ONLINE)
 		return report_set(report, MHP_ERR_BUSY, MHP_STAGE_FORECAST,
 				  MHP_WHY_TRANSITION, blk->start_pfn);
-	nr = forecast_walk(m, blk, forecast, blockers, max_blockers, false,
-			   NULL);
+	nr = forecast_walk(
+		m, blk, mhp_range_make(blk->start_pfn, m->layout.block_pages),
+		forecast, blockers, max_blockers, false, NULL);
 	forecast->nr_free_elsewhere = forecast_free_elsewhere(m, block_id);
 	return (int)nr;
 }

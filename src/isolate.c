@@ -1,11 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* Isolation of blocks; see isolate.h. */
+/* Isolation of pageblocks; see isolate.h. */
 #include "isolate.h"
 
-static void isolate_undo_from(struct mhp *m, struct mhp_block *blk, uint32_t i)
+/* Numbers of the pageblocks that a range touches, all memmap left out. */
+struct span {
+	uint32_t first;
+	uint32_t end;
+};
+
+static struct span span_of(const struct mhp *m, const struct mhp_block *blk,
+			   struct mhp_range range)
 {
-	while (i-- > pageblock_first(m, blk)) {
-		struct pageblock pb = pageblock_at(m, blk, i);
+	uint32_t first = pageblock_index(m, blk, range.start_pfn);
+	uint32_t least = pageblock_first(m, blk);
+
+	return (struct span){
+		.first = first > least ? first : least,
+		.end = pageblock_index(m, blk, mhp_range_end_pfn(range) - 1) +
+		       1,
+	};
+}
+
+static void isolate_undo_span(struct mhp *m, struct mhp_block *blk,
+			      struct span span)
+{
+	while (span.end-- > span.first) {
+		struct pageblock pb = pageblock_at(m, blk, span.end);
 		uint64_t old = mhp_port_and(pb.word, ~PB_ISOLATED);
 
 		if (pageblock_is_free(old & ~PB_ISOLATED))
@@ -15,40 +35,60 @@ static void isolate_undo_from(struct mhp *m, struct mhp_block *blk, uint32_t i)
 	}
 }
 
-int isolate_block(struct mhp *m, struct mhp_block *blk, mhp_pfn_t *pfn)
+int isolate_range(struct mhp *m, struct mhp_block *blk, struct mhp_range range,
+		  mhp_pfn_t *pfn)
 {
+	struct span span = span_of(m, blk, range);
 	uint32_t i;
 
-	for (i = pageblock_first(m, blk); i < m->layout.nr_pageblocks; i++) {
+	for (i = span.first; i < span.end; i++) {
 		struct pageblock pb = pageblock_at(m, blk, i);
 
 		if (!(mhp_port_or(pb.word, PB_ISOLATED) & PB_ISOLATED))
 			continue;
 		*pfn = pageblock_pfn(m, &pb);
-		isolate_undo_from(m, blk, i);
+		span.end = i;
+		isolate_undo_span(m, blk, span);
 		return MHP_ERR_BUSY;
 	}
 	return 0;
 }
 
-void isolate_undo(struct mhp *m, struct mhp_block *blk)
+void isolate_undo(struct mhp *m, struct mhp_block *blk, struct mhp_range range)
 {
-	isolate_undo_from(m, blk, m->layout.nr_pageblocks);
+	isolate_undo_span(m, blk, span_of(m, blk, range));
 }
 
-uint64_t isolate_used(struct mhp *m, struct mhp_block *blk)
+/* Pages of a pageblock from page @from of it to @end that are used. */
+static uint64_t isolate_used_from(const struct mhp *m,
+				  const struct pageblock *pb, uint32_t from,
+				  uint32_t end)
 {
+	uint64_t word = mhp_port_load_seq(pb->word);
+
+	if (word & PB_OPENING)
+		return 1;
+	return pageblock_nr_used_in(m, pb, word, from, end);
+}
+
+uint64_t isolate_used(struct mhp *m, struct mhp_block *blk,
+		      struct mhp_range range)
+{
+	struct span span = span_of(m, blk, range);
 	uint64_t used = 0;
-	uint32_t i;
 
-	for (i = pageblock_first(m, blk); i < m->layout.nr_pageblocks; i++) {
-		struct pageblock pb = pageblock_at(m, blk, i);
-		uint64_t word = mhp_port_load_seq(pb.word);
+	for (; span.first < span.end; span.first++) {
+		struct pageblock pb = pageblock_at(m, blk, span.first);
+		mhp_pfn_t start = pageblock_pfn(m, &pb);
+		uint64_t from = range.start_pfn > start
+					? range.start_pfn - start
+					: 0;
+		uint64_t end = mhp_range_end_pfn(range) - start;
 
-		if (word & PB_OPENING)
-			used++;
-		else
-			used += pageblock_nr_used(m, &pb, word);
+		if (end > m->layout.pageblock_pages)
+			end = m->layout.pageblock_pages;
+		used += isolate_used_from(m, &pb, (uint32_t)from,
+					  (uint32_t)end);
 	}
 	return used;
 }

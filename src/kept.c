@@ -7,18 +7,6 @@
 #include "boot_map.h"
 #include "pageblock.h"
 
-/* Bits of a row below page @nr of its pageblock. */
-static uint64_t row_bits_below(uint64_t nr, uint32_t row)
-{
-	uint64_t first = (uint64_t)row * 64;
-
-	if (nr <= first)
-		return 0;
-	if (nr >= first + 64)
-		return UINT64_MAX;
-	return (UINT64_C(1) << (nr - first)) - 1;
-}
-
 /* Holes of boot memory, the embedder's pages, memmap and state there. */
 static uint64_t kept_boot(const struct mhp *m, const struct pageblock *pb,
 			  uint32_t row)
@@ -35,7 +23,7 @@ static uint64_t kept_memmap(const struct mhp *m, const struct pageblock *pb,
 	uint64_t first = (uint64_t)pb->index << m->layout.pageblock_order;
 	uint64_t nr = block_memmap_pages(block_status(pb->blk));
 
-	return nr > first ? row_bits_below(nr - first, row) : 0;
+	return nr > first ? pageblock_bits_below(nr - first, row) : 0;
 }
 
 uint64_t pageblock_kept(const struct mhp *m, const struct pageblock *pb,

@@ -5,7 +5,8 @@
 
 #include "owner.h"
 
-/** forecast_walk() - look at every allocation of a block. [mutex]
+/** forecast_walk() - look at every allocation with pages in a range of a block.
+ * Waits for readers first. [mutex]
  *
  * @forecast: receives the sums
  * @blockers, @max_blockers: the first blockers
@@ -13,13 +14,14 @@
  *   is none. A pinned page counts only without @patient.
  * Return: number of blockers stored. */
 uint32_t forecast_walk(struct mhp *m, struct mhp_block *blk,
-		       struct mhp_forecast *forecast,
+		       struct mhp_range range, struct mhp_forecast *forecast,
 		       struct mhp_blocker *blockers, uint32_t max_blockers,
 		       bool patient, struct mhp_report *first);
 
-/** offline_foresee() - end before anything has moved if an isolated block
- * cannot be emptied. [mutex] Return: 0, or what stands in the way. */
-int offline_foresee(struct mhp *m, struct mhp_block *blk, uint32_t flags,
+/** offline_foresee() - end before anything has moved if an isolated range of a
+ * block cannot be emptied. [mutex] Return: 0, or what stands in the way. */
+int offline_foresee(struct mhp *m, struct mhp_block *blk,
+		    struct mhp_range range, uint32_t flags,
 		    struct mhp_report *report);
 
 /** Beside MHP_OFFLINE_*: the caller has isolated the block, and will undo

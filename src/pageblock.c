@@ -128,13 +128,13 @@ bool pageblock_full(const struct mhp *m, const struct pageblock *pb)
 	return true;
 }
 
-uint32_t pageblock_nr_used(const struct mhp *m, const struct pageblock *pb,
-			   uint64_t word)
+uint32_t pageblock_nr_used_in(const struct mhp *m, const struct pageblock *pb,
+			      uint64_t word, uint32_t from, uint32_t end)
 {
 	uint32_t row, nr = 0;
 
 	if (word & PB_HUGE)
-		return m->layout.pageblock_pages;
+		return end - from;
 	if (!(word & PB_USED))
 		return 0;
 	for (row = 0; row < pageblock_nr_rows(m); row++) {
@@ -142,9 +142,17 @@ uint32_t pageblock_nr_used(const struct mhp *m, const struct pageblock *pb,
 
 		if (word & PB_MIXED)
 			used &= ~pageblock_kept(m, pb, row);
+		used &= pageblock_bits_below(end, row) &
+			~pageblock_bits_below(from, row);
 		nr += word_popcount(used);
 	}
 	return nr;
+}
+
+uint32_t pageblock_nr_used(const struct mhp *m, const struct pageblock *pb,
+			   uint64_t word)
+{
+	return pageblock_nr_used_in(m, pb, word, 0, m->layout.pageblock_pages);
 }
 
 uint32_t pageblock_nr_free(const struct mhp *m, const struct pageblock *pb,

@@ -133,6 +133,19 @@ static inline uint32_t word_popcount(uint64_t w)
 	return (uint32_t)(w * UINT64_C(0x0101010101010101) >> 56);
 }
 
+/** pageblock_bits_below() - bits of row @row for pages below @nr of its
+ * pageblock */
+static inline uint64_t pageblock_bits_below(uint64_t nr, uint32_t row)
+{
+	uint64_t first = (uint64_t)row * 64;
+
+	if (nr <= first)
+		return 0;
+	if (nr >= first + 64)
+		return UINT64_MAX;
+	return (UINT64_C(1) << (nr - first)) - 1;
+}
+
 /** pageblock_first() - first pageblock of a block that is not all memmap */
 static inline uint32_t pageblock_first(const struct mhp *m,
 				       const struct mhp_block *blk)
@@ -159,6 +172,10 @@ bool pageblock_full(const struct mhp *m, const struct pageblock *pb);
 /** pageblock_nr_used() - allocated pages */
 uint32_t pageblock_nr_used(const struct mhp *m, const struct pageblock *pb,
 			   uint64_t word);
+
+/** pageblock_nr_used_in() - allocated pages from page @from of it to @end */
+uint32_t pageblock_nr_used_in(const struct mhp *m, const struct pageblock *pb,
+			      uint64_t word, uint32_t from, uint32_t end);
 
 /** pageblock_nr_free() - pages of it that nobody has, isolated or not */
 uint32_t pageblock_nr_free(const struct mhp *m, const struct pageblock *pb,
