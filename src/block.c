@@ -28,7 +28,7 @@ int block_new(struct mhp *m, mhp_pfn_t start_pfn, struct mhp_block **blk,
 	memset(b, 0, sizeof(*b));
 	b->start_pfn = start_pfn;
 	b->linear = (uint8_t *)linear;
-	b->memmap_pfn = MHP_PFN_NONE;
+	b->links = BLOCK_LINKS_PFN;
 	*blk = b;
 	return 0;
 }
@@ -71,24 +71,24 @@ static void block_set_field(struct mhp_block *blk, unsigned int shift,
 
 void block_set_life(struct mhp_block *blk, enum mhp_block_state life)
 {
-	block_set_field(blk, BLOCK_LIFE_SHIFT, 8, life);
+	block_set_field(blk, BLOCK_LIFE_SHIFT, 3, life);
 }
 
 void block_set_zone(struct mhp_block *blk, enum mhp_zone_type zone)
 {
-	block_set_field(blk, BLOCK_ZONE_SHIFT, 4, zone);
+	block_set_field(blk, BLOCK_ZONE_SHIFT, 3, zone);
 }
 
 void block_set_former_zone(struct mhp_block *blk, enum mhp_zone_type zone)
 {
-	block_set_field(blk, BLOCK_FORMER_SHIFT, 4, zone);
+	block_set_field(blk, BLOCK_FORMER_SHIFT, 3, zone);
 }
 
 void block_set_flag(struct mhp_block *blk, unsigned int flag)
 {
 	uint64_t status = mhp_port_load(&blk->status);
 
-	block_set_field(blk, BLOCK_FLAGS_SHIFT, 8,
+	block_set_field(blk, BLOCK_FLAGS_SHIFT, BLOCK_FLAGS_BITS,
 			(status >> BLOCK_FLAGS_SHIFT) | flag);
 }
 
@@ -96,8 +96,24 @@ void block_clear_flag(struct mhp_block *blk, unsigned int flag)
 {
 	uint64_t status = mhp_port_load(&blk->status);
 
-	block_set_field(blk, BLOCK_FLAGS_SHIFT, 8,
+	block_set_field(blk, BLOCK_FLAGS_SHIFT, BLOCK_FLAGS_BITS,
 			(status >> BLOCK_FLAGS_SHIFT) & ~(uint64_t)flag);
+}
+
+void block_set_resource(struct mhp_block *blk, enum mhp_resource_kind kind)
+{
+	block_set_field(blk, BLOCK_RESOURCE_SHIFT, 3, kind);
+}
+
+void block_set_memmap_pfn(struct mhp_block *blk, mhp_pfn_t pfn)
+{
+	blk->links = (blk->links & ~BLOCK_LINKS_PFN) | (pfn & BLOCK_LINKS_PFN);
+}
+
+void block_set_group(struct mhp_block *blk, uint32_t group)
+{
+	blk->links = (blk->links & BLOCK_LINKS_PFN) |
+		     (uint64_t)group << BLOCK_GROUP_SHIFT;
 }
 
 struct mhp_range block_usable(const struct mhp *m, const struct mhp_block *blk)

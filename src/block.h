@@ -37,6 +37,16 @@ void block_set_flag(struct mhp_block *blk, unsigned int flag);
 /** block_clear_flag() - take one flag away. [mutex] */
 void block_clear_flag(struct mhp_block *blk, unsigned int flag);
 
+/** block_set_resource() - what its resource is. [mutex] */
+void block_set_resource(struct mhp_block *blk, enum mhp_resource_kind kind);
+
+/** block_set_memmap_pfn() - where its memmap in existing memory begins, or
+ * MHP_PFN_NONE. [mutex] */
+void block_set_memmap_pfn(struct mhp_block *blk, mhp_pfn_t pfn);
+
+/** block_set_group() - number of its memory group, 0: none. [mutex] */
+void block_set_group(struct mhp_block *blk, uint32_t group);
+
 /** block_usable() - its pages without its own memmap */
 struct mhp_range block_usable(const struct mhp *m, const struct mhp_block *blk);
 

@@ -204,18 +204,10 @@ static int boot_visit_offer(struct mhp *m, mhp_pfn_t pfn,
 			    struct mhp_report *report)
 {
 	struct mhp_block *blk = section_block(m, pfn);
-	unsigned int node, zone;
 
 	(void)report;
 	boot_set_status(m, blk);
 	boot_offer(m, blk);
-	for (node = 0; node < m->geometry.nr_nodes; node++)
-		for (zone = MHP_ZONE_DMA; zone <= MHP_ZONE_NORMAL; zone++)
-			zone_of(m, node, (enum mhp_zone_type)zone)
-				->nr_boot_present +=
-				zone_share(m, blk, node,
-					   (enum mhp_zone_type)zone)
-					.nr_present;
 	return 0;
 }
 

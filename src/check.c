@@ -10,6 +10,8 @@
 #include "boot_map.h"
 #include "check_pageblock.h"
 #include "desc.h"
+#include "group.h"
+#include "resource.h"
 #include "section.h"
 #include "stat.h"
 #include "zone.h"
@@ -80,12 +82,27 @@ static int check_record(struct mhp *m, const struct mhp_block *blk,
 	return 0;
 }
 
+/* INV-20: a resource is of one kind. */
+static int check_resource(struct mhp *m, const struct mhp_block *blk,
+			  struct mhp_report *report)
+{
+	const struct mhp_block *before;
+
+	if (!resource_continues(m, blk))
+		return 0;
+	before = section_block(m, blk->start_pfn - 1);
+	return block_resource(block_status(before)) ==
+			       block_resource(block_status(blk))
+		       ? 0
+		       : check_broken(report, 20, blk->start_pfn);
+}
+
 /* INV-16: a memmap in existing memory is a chain of the engine's own pages, in
  * memory that serves, and large enough. */
 static int check_chain(struct mhp *m, const struct mhp_block *blk,
 		       struct check_sums *sums, struct mhp_report *report)
 {
-	mhp_pfn_t pfn = blk->memmap_pfn;
+	mhp_pfn_t pfn = block_memmap_pfn(blk);
 	uint64_t nr_pages = 0;
 
 	while (pfn != MHP_PFN_NONE) {
@@ -124,7 +141,7 @@ static int check_placement(struct mhp *m, const struct mhp_block *blk,
 		return check_chain(m, blk, sums, report);
 	}
 	sums->hosted_pages += m->layout.hosted_pages;
-	if (blk->memmap_pfn != MHP_PFN_NONE ||
+	if (block_memmap_pfn(blk) != MHP_PFN_NONE ||
 	    blk->state != blk->linear + m->layout.hosted_state_offset)
 		return check_broken(report, 16, blk->start_pfn);
 	return 0;
@@ -161,6 +178,8 @@ static int check_block(struct mhp *m, struct mhp_block *blk,
 		err = check_record(m, blk, report);
 	if (!err)
 		err = check_placement(m, blk, sums, report);
+	if (!err)
+		err = check_resource(m, blk, report);
 	if (err || !block_serves(block_status(blk)))
 		return err;
 	rule = check_pageblocks(m, blk, &pfn);
@@ -247,6 +266,48 @@ static int check_leaves(struct mhp *m, struct mhp_report *report)
 	return nr == m->nr_leaves ? 0 : check_broken(report, 17, MHP_PFN_NONE);
 }
 
+/* INV-21: the accounts of a group are the sums over the blocks that name it. */
+static int check_group(struct mhp *m, const struct mhp_group *group,
+		       struct mhp_report *report)
+{
+	uint64_t nr_blocks = 0, nr_kernel = 0, nr_movable = 0;
+	struct mhp_block *blk = section_next_block(m, 0);
+
+	for (; blk; blk = section_next_block(
+			    m, blk->start_pfn + m->layout.block_pages)) {
+		uint64_t status = block_status(blk);
+
+		if (block_group(blk) != group->id)
+			continue;
+		nr_blocks++;
+		if (!block_serves(status))
+			continue;
+		if (block_zone(status) == MHP_ZONE_MOVABLE)
+			nr_movable += m->layout.block_pages;
+		else
+			nr_kernel += m->layout.block_pages;
+	}
+	return nr_blocks == group->nr_blocks && nr_kernel == group->nr_kernel &&
+			       nr_movable == group->nr_movable
+		       ? 0
+		       : check_broken(report, 21, MHP_PFN_NONE);
+}
+
+static int check_groups(struct mhp *m, struct mhp_report *report)
+{
+	const struct mhp_group *group;
+	struct mhp_block *blk = section_next_block(m, 0);
+	int err = 0;
+
+	for (group = m->groups; group && !err; group = group->next)
+		err = check_group(m, group, report);
+	for (; blk && !err; blk = section_next_block(
+				    m, blk->start_pfn + m->layout.block_pages))
+		if (block_group(blk) && !group_find(m, block_group(blk)))
+			err = check_broken(report, 21, blk->start_pfn);
+	return err;
+}
+
 static int check_locked(struct mhp *m, struct mhp_report *report)
 {
 	struct mhp_block *blk = section_next_block(m, 0);
@@ -264,6 +325,8 @@ static int check_locked(struct mhp *m, struct mhp_report *report)
 		err = check_accounts(m, &sums, report);
 	if (!err)
 		err = check_leaves(m, report);
+	if (!err)
+		err = check_groups(m, report);
 	return err;
 }
 

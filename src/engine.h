@@ -39,30 +39,39 @@ _Static_assert(OWNER_MAX <= 64, "a set of owners is one word");
 /*
  * The status word of a block, one load for all that lock-free readers ask:
  *
- *   63     56 55   48 47   40 39   32 31                           0
- *   [ flags  ][ node ][ zone ][ life ][ pages of its own memmap     ]
+ *   63     50 49  44 43    41 40  38 37      35 34  32 31               0
+ *   [ flags  ][ node ][ former ][ zone ][ resource ][ life ][ memmap pages  ]
+ *
+ * "former" is the zone to go back to if an eject fails; "memmap pages" are
+ * those of its own memmap.
  */
 #define BLOCK_LIFE_SHIFT 32
-#define BLOCK_ZONE_SHIFT 40   /* 4 bits */
-#define BLOCK_FORMER_SHIFT 44 /* 4 bits: zone to go back to if an eject fails */
-#define BLOCK_NODE_SHIFT 48
-#define BLOCK_FLAGS_SHIFT 56
+#define BLOCK_RESOURCE_SHIFT 35
+#define BLOCK_ZONE_SHIFT 38
+#define BLOCK_FORMER_SHIFT 41
+#define BLOCK_NODE_SHIFT 44
+#define BLOCK_FLAGS_SHIFT 50
+#define BLOCK_FLAGS_BITS 14
+
+_Static_assert(MHP_NR_ZONES <= 8, "a zone is three bits");
+_Static_assert(MHP_MAX_NODES <= 64, "a node is six bits");
 
 #define BLOCK_BOOT (1u << 0)	 /* was there at init */
 #define BLOCK_HOLES (1u << 1)	 /* not all of it is memory */
 #define BLOCK_HOSTED (1u << 2)	 /* memmap and state on itself */
 #define BLOCK_CLEAN (1u << 3)	 /* its allocator state reads as zero */
 #define BLOCK_SCRUB (1u << 4)	 /* overwrite when removed */
-#define BLOCK_EJECTING (1u << 6) /* an eject has it: others keep off */
 #define BLOCK_MANY (1u << 5)	 /* pages in several zones or nodes */
+#define BLOCK_EJECTING (1u << 6) /* an eject has it: others keep off */
+#define BLOCK_MERGE (1u << 8)	 /* its resource may grow into neighbours */
+#define BLOCK_FIRST (1u << 9)	 /* a resource begins here */
 
 struct mhp_block {
 	mhp_pfn_t start_pfn;	/* [const] */
 	uint8_t *linear;	/* [const] address of its first byte */
 	uint8_t *memmap;	/* [const] descriptor of start_pfn */
 	uint8_t *state;		/* [const] allocator state, altmap.h */
-	mhp_pfn_t memmap_pfn;	/* [mutex] first piece of a memmap in existing
-				   memory, or MHP_PFN_NONE */
+	uint64_t links;		/* [mutex] where it belongs, below */
 	struct mhp_block *next; /* [rcu] in its zone, or in the list of many */
 	struct mhp_block *prev; /* [mutex] */
 	mhp_word_t status;	/* [rcu] see above */
@@ -71,30 +80,56 @@ struct mhp_block {
 _Static_assert(sizeof(void *) != 8 || sizeof(struct mhp_block) == 64,
 	       "a block record is one cache line");
 
+/* In links: the first piece of a memmap in existing memory, all ones if there
+ * is none; above it the number of the memory group, 0 if in none. */
+#define BLOCK_LINKS_PFN ((UINT64_C(1) << 44) - 1)
+#define BLOCK_GROUP_SHIFT 44
+#define BLOCK_GROUP_MAX 0xffff
+
 static inline enum mhp_block_state block_life(uint64_t status)
 {
-	return (enum mhp_block_state)(status >> BLOCK_LIFE_SHIFT & 0xff);
+	return (enum mhp_block_state)(status >> BLOCK_LIFE_SHIFT & 7);
 }
 
 static inline enum mhp_zone_type block_zone(uint64_t status)
 {
-	return (enum mhp_zone_type)(status >> BLOCK_ZONE_SHIFT & 0xf);
+	return (enum mhp_zone_type)(status >> BLOCK_ZONE_SHIFT & 7);
 }
 
 /** block_former_zone() - the zone it had before an eject that is going on */
 static inline enum mhp_zone_type block_former_zone(uint64_t status)
 {
-	return (enum mhp_zone_type)(status >> BLOCK_FORMER_SHIFT & 0xf);
+	return (enum mhp_zone_type)(status >> BLOCK_FORMER_SHIFT & 7);
+}
+
+static inline enum mhp_resource_kind block_resource(uint64_t status)
+{
+	return (enum mhp_resource_kind)(status >> BLOCK_RESOURCE_SHIFT & 7);
 }
 
 static inline unsigned int block_node(uint64_t status)
 {
-	return (unsigned int)(status >> BLOCK_NODE_SHIFT & 0xff);
+	return (unsigned int)(status >> BLOCK_NODE_SHIFT & 0x3f);
 }
 
 static inline bool block_has(uint64_t status, unsigned int flag)
 {
 	return status >> BLOCK_FLAGS_SHIFT & flag;
+}
+
+/** block_memmap_pfn() - the first piece of its memmap in existing memory, or
+ * MHP_PFN_NONE. [mutex] */
+static inline mhp_pfn_t block_memmap_pfn(const struct mhp_block *blk)
+{
+	mhp_pfn_t pfn = blk->links & BLOCK_LINKS_PFN;
+
+	return pfn == BLOCK_LINKS_PFN ? MHP_PFN_NONE : pfn;
+}
+
+/** block_group() - number of its memory group, 0: none. [mutex] */
+static inline uint32_t block_group(const struct mhp_block *blk)
+{
+	return (uint32_t)(blk->links >> BLOCK_GROUP_SHIFT & BLOCK_GROUP_MAX);
 }
 
 /** block_memmap_pages() - pages at its start that hold memmap and state */
@@ -120,11 +155,11 @@ static inline bool block_serves(uint64_t status)
 struct zone {
 	mhp_word_t free_from; /* a hint: pfn of the lowest block that has a free
 				 pageblock */
-	struct mhp_block *blocks; /* [rcu] online blocks wholly in this zone */
-	struct mhp_range span;	  /* [mutex] first to last page, holes too */
-	uint64_t nr_present;	  /* [mutex] pages */
-	uint64_t nr_managed;	  /* [mutex] pages */
-	uint64_t nr_boot_present; /* [const] pages present at boot */
+	struct mhp_block *blocks;  /* [rcu] online blocks wholly in this zone */
+	struct mhp_range span;	   /* [mutex] first to last page, holes too */
+	uint64_t nr_present;	   /* [mutex] pages */
+	uint64_t nr_managed;	   /* [mutex] pages */
+	uint64_t nr_early_present; /* [mutex] of these: of boot memory */
 };
 
 struct owner {
@@ -203,6 +238,7 @@ struct mhp {
 	struct mhp_block *many;	    /* [const] boot blocks in several zones */
 	struct owner owners[OWNER_MAX]; /* [mutex][rcu] */
 	struct mhp_notifier *notifiers; /* [mutex] by priority */
+	struct mhp_group *groups;	/* [mutex] by number */
 	struct mhp_policy policy;	/* [mutex] */
 	mhp_word_t holder;	  /* who runs under the mutex; 0: nobody */
 	uint64_t nr_blocks_added; /* [mutex] records of added blocks */

@@ -12,11 +12,15 @@
  */
 #include "hotplug.h"
 #include "block.h"
+#include "group.h"
 #include "libc.h"
 #include "notify.h"
 #include "profile.h"
+#include "resource.h"
 #include "section.h"
 #include "vmemmap.h"
+
+#define ADD_FLAGS (MHP_ADD_STRICT | MHP_ADD_SCRUB | MHP_ADD_MERGE)
 
 static bool range_is_blocks(const struct mhp *m, struct mhp_range range)
 {
@@ -151,7 +155,8 @@ static int add_block(struct mhp *m, const struct mhp_add_request *request,
 		     struct mhp_block **out, struct mhp_report *report)
 {
 	bool hosted = placement == MHP_PLACEMENT_BLOCK;
-	unsigned int flags = hosted ? BLOCK_HOSTED : 0;
+	unsigned int flags = resource_flags(request, pfn) |
+			     (hosted ? BLOCK_HOSTED : 0);
 	struct mhp_block *blk;
 	int err;
 
@@ -168,6 +173,8 @@ static int add_block(struct mhp *m, const struct mhp_add_request *request,
 		flags |= BLOCK_SCRUB;
 	block_set(blk, MHP_BLOCK_OFFLINE, MHP_ZONE_NONE, request->node, flags,
 		  hosted ? (uint32_t)m->layout.hosted_pages : 0);
+	block_set_resource(blk, request->resource);
+	block_set_group(blk, request->group ? request->group->id : 0);
 	*out = blk;
 	return 0;
 	delete : block_delete(m, blk);
@@ -238,6 +245,7 @@ static void add_commit(struct mhp *m, struct mhp_block *prepared)
 		ascending = blk->next;
 		blk->next = NULL;
 		section_publish(m, blk);
+		group_join(m, blk);
 		m->nr_blocks_added++;
 		notify_done(m, blk, MHP_EVENT_ADDED, MHP_ZONE_NONE);
 	}
@@ -252,13 +260,19 @@ static int add_locked(struct mhp *m, const struct mhp_add_request *request,
 	int err;
 
 	if ((request->size_bytes && request->size_bytes != sizeof(*request)) ||
-	    request->flags & ~(MHP_ADD_STRICT | MHP_ADD_SCRUB))
+	    request->flags & ~ADD_FLAGS ||
+	    (unsigned int)request->resource >= MHP_NR_RESOURCES)
 		return report_rule(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
 				   MHP_WHY_BAD_REQUEST, 0,
-				   "size_bytes is wrong or a flag unknown");
+				   "size_bytes is wrong, or a flag or the "
+				   "resource unknown");
 	if (request->node >= m->geometry.nr_nodes)
 		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
 				  MHP_WHY_BAD_NODE, MHP_PFN_NONE);
+	if (request->group && (!group_is_registered(m, request->group) ||
+			       request->group->node != request->node))
+		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
+				  MHP_WHY_BAD_GROUP, MHP_PFN_NONE);
 	err = add_check_range(m, request->range, report);
 	if (err)
 		return err;
@@ -269,6 +283,7 @@ static int add_locked(struct mhp *m, const struct mhp_add_request *request,
 	if (err)
 		return err;
 	add_commit(m, prepared);
+	resource_added(m, request->range);
 	return 0;
 }
 
@@ -419,9 +434,11 @@ static void remove_commit(struct mhp *m, struct mhp_range range)
 	for (; gone; gone = blk) {
 		blk = gone->prev;
 		scrub_block(m, gone);
+		group_leave(m, gone);
 		remove_block(m, gone);
 		m->nr_blocks_added--;
 	}
+	resource_removed(m, range);
 	section_release(m, range);
 	m->counters.nr_removes++;
 }
@@ -472,7 +489,7 @@ void hotplug_fini(struct mhp *m)
 		if (block_has(block_status(blk), BLOCK_BOOT))
 			continue;
 		/* Where its memmap came from goes as well. */
-		blk->memmap_pfn = MHP_PFN_NONE;
+		block_set_memmap_pfn(blk, MHP_PFN_NONE);
 		section_unpublish(m, blk);
 		scrub_block(m, blk);
 		remove_block(m, blk);

@@ -2,11 +2,13 @@
 /*
  * Zones by policy. The rules are Linux's: contig-zones looks which zones' spans
  * the block falls into; auto-movable compares the node's and the machine's
- * MOVABLE pages with the kernel memory there was at boot.
+ * MOVABLE pages with the kernel memory there was at boot, and decides once for
+ * a whole static group and for each unit of a dynamic one.
  */
 #include "policy.h"
 
 #include "block.h"
+#include "group.h"
 #include "section.h"
 
 void policy_init(struct mhp_policy *policy)
@@ -53,35 +55,122 @@ static enum mhp_zone_type policy_contig(struct mhp *m,
 	return m->policy.movable_node ? MHP_ZONE_MOVABLE : kernel;
 }
 
-/* Whether one more block fits the ratio on the nodes of a mask. */
-static bool policy_ratio_allows(struct mhp *m, uint64_t node_mask)
-{
-	uint64_t movable = m->layout.block_pages, kernel = 0;
-	unsigned int node, zone;
+/* What auto-movable weighs: pages of MOVABLE against kernel pages of boot. */
+struct policy_sums {
+	uint64_t movable;
+	uint64_t kernel;
+};
 
-	for (node = 0; node < m->geometry.nr_nodes; node++) {
-		if (!(node_mask >> node & 1))
+static void policy_add_node(struct mhp *m, unsigned int node,
+			    struct policy_sums *sums)
+{
+	unsigned int zone;
+
+	sums->movable += zone_of(m, node, MHP_ZONE_MOVABLE)->nr_present;
+	for (zone = MHP_ZONE_DMA; zone <= MHP_ZONE_NORMAL; zone++)
+		sums->kernel += zone_of(m, node, (enum mhp_zone_type)zone)
+					->nr_early_present;
+}
+
+/* A percentage of pages, or the pages that others are a percentage of. Whole
+ * hundreds first, so that nothing wraps. */
+static uint64_t policy_percent(uint64_t pages, uint64_t times, uint64_t by)
+{
+	return pages / by * times + pages % by * times / by;
+}
+
+/* A dynamic group of somebody else lives on its own kernel memory, and on as
+ * much of the boot memory as that does not suffice. False: none is left. */
+static bool policy_discount(const struct mhp *m, const struct mhp_group *group,
+			    struct policy_sums *sums)
+{
+	uint64_t required = policy_percent(group->nr_movable, 100,
+					   m->policy.auto_movable_ratio);
+
+	sums->movable -= group->nr_movable;
+	if (required <= group->nr_kernel)
+		return true;
+	required -= group->nr_kernel;
+	if (required >= sums->kernel)
+		return false;
+	sums->kernel -= required;
+	return true;
+}
+
+/* Whether @nr_pages more movable pages fit the ratio on the nodes of a mask. */
+static bool policy_ratio_allows(struct mhp *m, uint64_t node_mask,
+				const struct mhp_group *own, uint64_t nr_pages)
+{
+	struct policy_sums sums = {0, 0};
+	const struct mhp_group *group;
+	unsigned int node;
+
+	for (node = 0; node < m->geometry.nr_nodes; node++)
+		if (node_mask >> node & 1)
+			policy_add_node(m, node, &sums);
+	for (group = m->groups; group; group = group->next)
+		if (group->dynamic && group != own &&
+		    node_mask >> group->node & 1 &&
+		    !policy_discount(m, group, &sums))
+			return false;
+	if (own && own->dynamic)
+		sums.kernel += own->nr_kernel;
+	return sums.movable + nr_pages <=
+	       policy_percent(sums.kernel, m->policy.auto_movable_ratio, 100);
+}
+
+/* Pages of the unit around a block that are still to come, if what is online of
+ * it is movable; 0 if it is not. */
+static uint64_t policy_unit_rest(struct mhp *m, const struct mhp_block *blk,
+				 const struct mhp_group *group)
+{
+	struct mhp_range unit = mhp_range_make(
+		blk->start_pfn & ~(group->nr_pages - 1), group->nr_pages);
+	uint64_t rest = unit.nr_pages;
+	struct mhp_block *at;
+
+	for (at = section_range_block(m, unit, unit.start_pfn); at;
+	     at = section_range_block(m, unit,
+				      at->start_pfn + m->layout.block_pages)) {
+		uint64_t status = block_status(at);
+
+		if (!block_serves(status))
 			continue;
-		movable += zone_of(m, node, MHP_ZONE_MOVABLE)->nr_present;
-		for (zone = MHP_ZONE_DMA; zone <= MHP_ZONE_NORMAL; zone++)
-			kernel += zone_of(m, node, (enum mhp_zone_type)zone)
-					  ->nr_boot_present;
+		if (block_zone(status) != MHP_ZONE_MOVABLE)
+			return 0;
+		rest -= m->layout.block_pages;
 	}
-	/* Percent of whole hundreds, so that nothing wraps. */
-	if (kernel > UINT32_MAX)
-		return movable <= kernel / 100 * m->policy.auto_movable_ratio;
-	return movable <= kernel * m->policy.auto_movable_ratio / 100;
+	return rest;
+}
+
+/* Movable pages that a decision for @blk decides about; 0: it is made, for the
+ * kernel. */
+static uint64_t policy_stake(struct mhp *m, const struct mhp_block *blk,
+			     const struct mhp_group *group)
+{
+	if (!group)
+		return m->layout.block_pages;
+	if (group->dynamic)
+		return policy_unit_rest(m, blk, group);
+	if (group->nr_kernel)
+		return 0;
+	return group->nr_pages > group->nr_movable
+		       ? group->nr_pages - group->nr_movable
+		       : m->layout.block_pages;
 }
 
 static enum mhp_zone_type policy_auto_movable(struct mhp *m,
 					      const struct mhp_block *blk)
 {
+	const struct mhp_group *group = group_find(m, block_group(blk));
 	unsigned int node = block_node(block_status(blk));
+	uint64_t stake = 0;
 
-	if (m->policy.auto_movable_ratio == 0 ||
-	    !policy_ratio_allows(m, UINT64_MAX) ||
+	if (m->policy.auto_movable_ratio)
+		stake = policy_stake(m, blk, group);
+	if (!stake || !policy_ratio_allows(m, UINT64_MAX, group, stake) ||
 	    (m->policy.auto_movable_numa_aware &&
-	     !policy_ratio_allows(m, UINT64_C(1) << node)))
+	     !policy_ratio_allows(m, UINT64_C(1) << node, group, stake)))
 		return policy_kernel_zone(m, blk);
 	return MHP_ZONE_MOVABLE;
 }

@@ -2,6 +2,7 @@
 /* Mapping memmaps; see vmemmap.h. */
 #include "vmemmap.h"
 
+#include "block.h"
 #include "desc.h"
 #include "frame.h"
 #include "section.h"
@@ -136,7 +137,7 @@ static mhp_pfn_t vmemmap_next(struct mhp *m, mhp_pfn_t pfn)
 
 static void vmemmap_free_chain(struct mhp *m, struct mhp_block *blk)
 {
-	mhp_pfn_t pfn = blk->memmap_pfn;
+	mhp_pfn_t pfn = block_memmap_pfn(blk);
 
 	while (pfn != MHP_PFN_NONE) {
 		mhp_pfn_t next = vmemmap_next(m, pfn);
@@ -148,14 +149,14 @@ static void vmemmap_free_chain(struct mhp *m, struct mhp_block *blk)
 			&m->geometry, UINT64_C(1) << order);
 		pfn = next;
 	}
-	blk->memmap_pfn = MHP_PFN_NONE;
+	block_set_memmap_pfn(blk, MHP_PFN_NONE);
 }
 
 static void vmemmap_chain(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 			  unsigned int order)
 {
-	vmemmap_link(m, pfn, blk->memmap_pfn);
-	blk->memmap_pfn = pfn;
+	vmemmap_link(m, pfn, block_memmap_pfn(blk));
+	block_set_memmap_pfn(blk, pfn);
 	m->existing_memmap_bytes += mhp_bytes_from_pages(&m->geometry,
 							 UINT64_C(1) << order);
 }
@@ -219,7 +220,7 @@ int vmemmap_populate_existing(struct mhp *m, struct mhp_block *blk,
 	uint64_t done = 0;
 	int err = 0;
 
-	blk->memmap_pfn = MHP_PFN_NONE;
+	block_set_memmap_pfn(blk, MHP_PFN_NONE);
 	if (!vmemmap_maps(m)) {
 		err = vmemmap_populate_contiguous(m, blk, node);
 		return err ? report_set(report, err, MHP_STAGE_ADD,

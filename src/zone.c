@@ -3,6 +3,7 @@
 #include "zone.h"
 
 #include "boot_map.h"
+#include "group.h"
 #include "section.h"
 
 static void store_next(struct mhp_block **link, struct mhp_block *blk)
@@ -62,6 +63,9 @@ static void zone_add(struct mhp *m, struct mhp_block *blk, unsigned int node,
 
 	zone->span = range_hull(zone->span, share.extent);
 	zone->nr_present += share.nr_present;
+	if (block_has(block_status(blk), BLOCK_BOOT))
+		zone->nr_early_present += share.nr_present;
+	group_account(m, blk, type, (int64_t)share.nr_present);
 	zone->nr_managed += share.nr_managed;
 }
 
@@ -154,6 +158,9 @@ void zone_unaccount(struct mhp *m, struct mhp_block *blk)
 	MHP_ASSERT(!block_has(status, BLOCK_MANY));
 	MHP_ASSERT(zone->nr_present >= share.nr_present);
 	zone->nr_present -= share.nr_present;
+	if (block_has(status, BLOCK_BOOT))
+		zone->nr_early_present -= share.nr_present;
+	group_account(m, blk, type, -(int64_t)share.nr_present);
 	zone->nr_managed -= share.nr_managed;
 	zone_shrink(m, share.extent, node, type);
 }

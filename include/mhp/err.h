@@ -88,6 +88,7 @@ enum mhp_stage {
 	XX(BEYOND_END, "the range reaches beyond the highest address")        \
 	XX(OVERLAP, "memory is already known there")                          \
 	XX(BAD_NODE, "no such node")                                          \
+	XX(BAD_GROUP, "the group is not registered or of another node")       \
 	XX(BAD_ZONE, "that zone cannot be asked for")                         \
 	XX(BAD_PLACEMENT, "no such placement")                                \
 	XX(BAD_TYPE, "unknown online type or word")                           \

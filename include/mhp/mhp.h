@@ -24,6 +24,7 @@
 #include "mhp/err.h"
 #include "mhp/frame.h"
 #include "mhp/geometry.h"
+#include "mhp/group.h"
 #include "mhp/notify.h"
 #include "mhp/offline.h"
 #include "mhp/ops.h"
@@ -151,6 +152,8 @@ MHP_API mhp_pfn_t mhp_max_pfn(const struct mhp *m);
 #define MHP_ADD_STRICT (1u << 0)
 /** ops->scrub is called when the memory is removed. */
 #define MHP_ADD_SCRUB (1u << 1)
+/** The resource becomes one with neighbours of its kind that may merge too. */
+#define MHP_ADD_MERGE (1u << 2)
 
 /**
  * struct mhp_add_request - memory to add
@@ -161,6 +164,8 @@ struct mhp_add_request {
 	uint16_t node;
 	enum mhp_placement placement;
 	uint32_t flags; /* MHP_ADD_* */
+	enum mhp_resource_kind resource;
+	struct mhp_group *group; /* that the blocks join, or NULL */
 };
 
 /**
@@ -175,7 +180,7 @@ struct mhp_add_request {
  *
  * Context: takes the mutex; may sleep.
  * Return: 0; MHP_ERR_INVAL (empty, not whole blocks, bad node or placement,
- *   unknown flag);
+ *   unknown flag, a group that is not registered or of another node);
  *   MHP_ERR_2BIG (beyond max_pfn); MHP_ERR_EXIST (memory is known there);
  *   MHP_ERR_OPNOTSUPP (MHP_ADD_STRICT and the placement is impossible);
  *   MHP_ERR_NOMEM; MHP_ERR_DEADLK; or what an operation returned. On failure
@@ -378,6 +383,41 @@ struct mhp_zone_info {
 MHP_MUST_CHECK MHP_API int mhp_zone_query(struct mhp *m, unsigned int node,
 					  enum mhp_zone_type zone,
 					  struct mhp_zone_info *info);
+
+/**
+ * struct mhp_resource - memory that was added, or found at boot, as one
+ */
+struct mhp_resource {
+	struct mhp_range range;
+	enum mhp_resource_kind kind;
+	bool boot;
+};
+
+/**
+ * mhp_resource_next() - the next resource
+ *
+ * What one request added is one resource, until neighbours merge with it or
+ * parts of it are removed. A range of boot memory is one.
+ *
+ * @pfn: where to look from: a resource that begins there or behind
+ * @resource: receives it
+ *
+ * Context: takes the mutex; may sleep; time proportional to its blocks.
+ * Return: 0; MHP_ERR_NOENT (none from there on; @resource is untouched);
+ *   MHP_ERR_DEADLK.
+ */
+MHP_MUST_CHECK MHP_API int mhp_resource_next(struct mhp *m, mhp_pfn_t pfn,
+					     struct mhp_resource *resource);
+
+/**
+ * mhp_resource_name() - what Linux calls a kind of resource
+ *
+ * @kind: which
+ *
+ * Context: any.
+ * Return: "System RAM", perhaps with the driver in parentheses; never NULL.
+ */
+MHP_API const char *mhp_resource_name(enum mhp_resource_kind kind);
 
 /**
  * mhp_zone_name() - the name Linux gives a zone

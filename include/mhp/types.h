@@ -118,6 +118,14 @@ enum mhp_profile {
 	MHP_PROFILE_LINUX_6_12,
 };
 
+/** What a range of memory is called in the list of resources. */
+enum mhp_resource_kind {
+	MHP_RESOURCE_RAM = 0,	 /* "System RAM" */
+	MHP_RESOURCE_KMEM,	 /* "System RAM (kmem)": of a DAX device */
+	MHP_RESOURCE_VIRTIO_MEM, /* "System RAM (virtio_mem)" */
+	MHP_NR_RESOURCES,
+};
+
 /** The states of a memory block. */
 enum mhp_block_state {
 	MHP_BLOCK_ABSENT = 0,
