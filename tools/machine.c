@@ -6,7 +6,9 @@
  *   x86_64:  boot memory up to 3 GiB | hole | rest of boot memory | DIMMs ...
  *            0                       3 GiB  4 GiB                 next GiB
  *
- * The other architectures have no hole; DIMMs begin at 4 GiB or above too.
+ * The other architectures have no hole; DIMMs begin at 4 GiB or above too. In
+ * the Linux profiles an x86_64 machine lacks what firmware keeps on QEMU's pc:
+ * page 0, the 388 KiB below 1 MiB, and the last 128 KiB below the hole.
  */
 #include "machine.h"
 
@@ -67,6 +69,8 @@ static void layout_add_boot(struct machine_layout *l, uint64_t start,
 	const struct mhp_geometry *g = &l->geometry;
 	mhp_pa_t pa = {start};
 
+	if (!size_bytes)
+		return;
 	l->boot[l->nr_boot++] = (struct mhp_boot_range){
 		.range = mhp_range_make(mhp_pfn_from_pa(g, pa),
 					mhp_pages_from_bytes(g, size_bytes)),
@@ -76,16 +80,26 @@ static void layout_add_boot(struct machine_layout *l, uint64_t start,
 		l->window_bytes = 4 * GIB;
 }
 
-static void layout_boot(struct machine_layout *l, const struct arch *arch,
-			uint64_t boot_bytes)
+/* What firmware leaves of [0, @end); see above. */
+static void layout_add_firmware(struct machine_layout *l, uint64_t end)
 {
-	uint64_t low = boot_bytes;
+	layout_add_boot(l, 4 * KIB, 0x9f000 - 4 * KIB);
+	layout_add_boot(l, MIB, end - 128 * KIB - MIB);
+}
+
+static void layout_boot(struct machine_layout *l, const struct arch *arch,
+			const struct machine_config *config)
+{
+	uint64_t low = config->boot_bytes;
 
 	if (arch->hole_start && low > arch->hole_start)
 		low = arch->hole_start;
-	layout_add_boot(l, 0, low);
-	if (boot_bytes > low)
-		layout_add_boot(l, 4 * GIB, boot_bytes - low);
+	if (arch->hole_start && low > 2 * MIB &&
+	    config->profile != MHP_PROFILE_NATIVE)
+		layout_add_firmware(l, low);
+	else
+		layout_add_boot(l, 0, low);
+	layout_add_boot(l, 4 * GIB, config->boot_bytes - low);
 }
 
 static int layout_geometry(struct mhp_geometry *g,
@@ -123,7 +137,7 @@ static int layout_make(struct machine_layout *l,
 				    "boot=%" PRIu64 " must be whole pages of "
 				    "%" PRIu64 " bytes, at least one",
 				    config->boot_bytes, page_bytes);
-	layout_boot(l, arch, config->boot_bytes);
+	layout_boot(l, arch, config);
 	if (l->span_bytes > limit || l->span_bytes % page_bytes ||
 	    l->span_bytes <= l->window_bytes)
 		return outcome_fail(o, MHP_ERR_INVAL,

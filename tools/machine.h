@@ -38,8 +38,9 @@ struct machine_config {
 	struct mhp_policy policy;
 };
 
-/** Most ranges that boot memory has: below and above 4 GiB. */
-#define MACHINE_MAX_BOOT 2
+/** Most ranges that boot memory has: below 1 MiB, up to the hole, above 4 GiB.
+ */
+#define MACHINE_MAX_BOOT 3
 
 /** struct machine_layout - the machine's sizes and addresses; all checked */
 struct machine_layout {
