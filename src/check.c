@@ -11,6 +11,7 @@
 #include "check_pageblock.h"
 #include "desc.h"
 #include "group.h"
+#include "phase.h"
 #include "resource.h"
 #include "section.h"
 #include "stat.h"
@@ -308,6 +309,20 @@ static int check_groups(struct mhp *m, struct mhp_report *report)
 	return err;
 }
 
+/* INV-22: a node was asked about its last memory only while that is going. */
+static int check_nodes(struct mhp *m, struct mhp_report *report)
+{
+	unsigned int node;
+
+	if (m->nodes_adding)
+		return check_broken(report, 22, MHP_PFN_NONE);
+	for (node = 0; node < m->geometry.nr_nodes; node++)
+		if (m->nodes_removing >> node & 1 &&
+		    !phase_node_is_leaving(m, node))
+			return check_broken(report, 22, MHP_PFN_NONE);
+	return 0;
+}
+
 static int check_locked(struct mhp *m, struct mhp_report *report)
 {
 	struct mhp_block *blk = section_next_block(m, 0);
@@ -327,6 +342,8 @@ static int check_locked(struct mhp *m, struct mhp_report *report)
 		err = check_leaves(m, report);
 	if (!err)
 		err = check_groups(m, report);
+	if (!err)
+		err = check_nodes(m, report);
 	return err;
 }
 

@@ -65,6 +65,7 @@ _Static_assert(MHP_MAX_NODES <= 64, "a node is six bits");
 #define BLOCK_EJECTING (1u << 6) /* an eject has it: others keep off */
 #define BLOCK_MERGE (1u << 8)	 /* its resource may grow into neighbours */
 #define BLOCK_FIRST (1u << 9)	 /* a resource begins here */
+#define BLOCK_INACCESSIBLE (1u << 10) /* touched while it is online only */
 
 struct mhp_block {
 	mhp_pfn_t start_pfn;	/* [const] */
@@ -238,8 +239,12 @@ struct mhp {
 	struct mhp_block *many;	    /* [const] boot blocks in several zones */
 	struct owner owners[OWNER_MAX]; /* [mutex][rcu] */
 	struct mhp_notifier *notifiers; /* [mutex] by priority */
-	struct mhp_group *groups;	/* [mutex] by number */
-	struct mhp_policy policy;	/* [mutex] */
+	uint64_t nodes_adding;	  /* [mutex] nodes that are getting their first
+				    memory, a bit each */
+	uint64_t nodes_removing;  /* [mutex] nodes whose last memory is going,
+				    and that were asked */
+	struct mhp_group *groups; /* [mutex] by number */
+	struct mhp_policy policy; /* [mutex] */
 	mhp_word_t holder;	  /* who runs under the mutex; 0: nobody */
 	uint64_t nr_blocks_added; /* [mutex] records of added blocks */
 	uint64_t nr_steps;	  /* [mutex] steps of offlinings that run */

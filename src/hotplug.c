@@ -20,7 +20,10 @@
 #include "section.h"
 #include "vmemmap.h"
 
-#define ADD_FLAGS (MHP_ADD_STRICT | MHP_ADD_SCRUB | MHP_ADD_MERGE)
+#define ADD_FLAGS \
+	(MHP_ADD_STRICT | MHP_ADD_SCRUB | MHP_ADD_MERGE | MHP_ADD_INACCESSIBLE)
+/* Scrubbing at the end would touch memory that may not be touched. */
+#define ADD_EITHER (MHP_ADD_SCRUB | MHP_ADD_INACCESSIBLE)
 
 static bool range_is_blocks(const struct mhp *m, struct mhp_range range)
 {
@@ -150,13 +153,31 @@ static bool range_reads_zero(struct mhp *m, struct mhp_range range)
 	return m->ops->reads_zero && m->ops->reads_zero(m->ops_ctx, range);
 }
 
+static unsigned int add_block_flags(struct mhp *m,
+				    const struct mhp_add_request *request,
+				    bool hosted, mhp_pfn_t pfn)
+{
+	unsigned int flags = resource_flags(request, pfn);
+
+	if (request->flags & MHP_ADD_SCRUB)
+		flags |= BLOCK_SCRUB;
+	if (request->flags & MHP_ADD_INACCESSIBLE)
+		flags |= BLOCK_INACCESSIBLE;
+	if (!hosted)
+		return flags | BLOCK_CLEAN;
+	flags |= BLOCK_HOSTED;
+	/* What the memory will hold when it is accessible, nobody knows. */
+	if (!(flags & BLOCK_INACCESSIBLE) &&
+	    range_reads_zero(m, request->range))
+		flags |= BLOCK_CLEAN;
+	return flags;
+}
+
 static int add_block(struct mhp *m, const struct mhp_add_request *request,
 		     enum mhp_placement placement, mhp_pfn_t pfn,
 		     struct mhp_block **out, struct mhp_report *report)
 {
 	bool hosted = placement == MHP_PLACEMENT_BLOCK;
-	unsigned int flags = resource_flags(request, pfn) |
-			     (hosted ? BLOCK_HOSTED : 0);
 	struct mhp_block *blk;
 	int err;
 
@@ -167,11 +188,8 @@ static int add_block(struct mhp *m, const struct mhp_add_request *request,
 		     : describe_existing(m, blk, request->node, report);
 	if (err)
 		goto delete;
-	if (!hosted || range_reads_zero(m, request->range))
-		flags |= BLOCK_CLEAN;
-	if (request->flags & MHP_ADD_SCRUB)
-		flags |= BLOCK_SCRUB;
-	block_set(blk, MHP_BLOCK_OFFLINE, MHP_ZONE_NONE, request->node, flags,
+	block_set(blk, MHP_BLOCK_OFFLINE, MHP_ZONE_NONE, request->node,
+		  add_block_flags(m, request, hosted, pfn),
 		  hosted ? (uint32_t)m->layout.hosted_pages : 0);
 	block_set_resource(blk, request->resource);
 	block_set_group(blk, request->group ? request->group->id : 0);
@@ -261,6 +279,7 @@ static int add_locked(struct mhp *m, const struct mhp_add_request *request,
 
 	if ((request->size_bytes && request->size_bytes != sizeof(*request)) ||
 	    request->flags & ~ADD_FLAGS ||
+	    (request->flags & ADD_EITHER) == ADD_EITHER ||
 	    (unsigned int)request->resource >= MHP_NR_RESOURCES)
 		return report_rule(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
 				   MHP_WHY_BAD_REQUEST, 0,

@@ -34,11 +34,14 @@ static void notify_reverse(struct mhp *m, const struct mhp_notice *notice,
 	}
 }
 
-static enum mhp_event notify_cancel_of(enum mhp_event going)
-{
-	return going == MHP_EVENT_GOING_ONLINE ? MHP_EVENT_CANCEL_ONLINE
-					       : MHP_EVENT_CANCEL_OFFLINE;
-}
+/* What those hear that have agreed when another one refuses. */
+static const enum mhp_event notify_cancel_of[] = {
+	[MHP_EVENT_GOING_ONLINE] = MHP_EVENT_CANCEL_ONLINE,
+	[MHP_EVENT_GOING_OFFLINE] = MHP_EVENT_CANCEL_OFFLINE,
+	[MHP_EVENT_PREPARE_ONLINE] = MHP_EVENT_FINISH_OFFLINE,
+	[MHP_EVENT_NODE_ADDING_FIRST] = MHP_EVENT_NODE_CANCEL_ADDING,
+	[MHP_EVENT_NODE_REMOVING_LAST] = MHP_EVENT_NODE_CANCEL_REMOVING,
+};
 
 int notify_going(struct mhp *m, struct mhp_block *blk, enum mhp_event going,
 		 enum mhp_zone_type zone)
@@ -51,7 +54,7 @@ int notify_going(struct mhp *m, struct mhp_block *blk, enum mhp_event going,
 
 		if (!err)
 			continue;
-		notice.event = notify_cancel_of(going);
+		notice.event = notify_cancel_of[going];
 		notify_reverse(m, &notice, n);
 		return err < 0 ? err : MHP_ERR_PERM;
 	}

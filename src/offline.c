@@ -16,7 +16,7 @@
 #include "block.h"
 #include "evacuate.h"
 #include "isolate.h"
-#include "notify.h"
+#include "phase.h"
 #include "zone.h"
 
 static struct mhp_block *offline_block(struct mhp *m,
@@ -126,8 +126,7 @@ static int offline_prepare(struct mhp *m, struct mhp_block *blk,
 	op->progress.nr_pages_used = isolate_used(m, blk,
 						  offline_range(m, blk));
 	block_set_life(blk, MHP_BLOCK_GOING_OFFLINE);
-	err = notify_going(m, blk, MHP_EVENT_GOING_OFFLINE,
-			   block_zone(block_status(blk)));
+	err = phase_going_offline(m, blk);
 	if (err) {
 		report_set(report, err, MHP_STAGE_OFFLINE, MHP_WHY_VETO,
 			   blk->start_pfn);
@@ -197,8 +196,7 @@ static void offline_undo(struct mhp *m, struct mhp_offline *op)
 	if (!(op->flags & OFFLINE_ISOLATED))
 		isolate_undo(m, blk, offline_range(m, blk));
 	block_set_life(blk, MHP_BLOCK_ONLINE);
-	notify_cancel(m, blk, MHP_EVENT_CANCEL_OFFLINE,
-		      block_zone(block_status(blk)));
+	phase_cancel_offline(m, blk);
 	op->active = 0;
 }
 
@@ -210,7 +208,7 @@ static void offline_commit(struct mhp *m, struct mhp_offline *op)
 	zone_unlink(m, blk);
 	zone_unaccount(m, blk);
 	block_set_life(blk, MHP_BLOCK_OFFLINE);
-	notify_done(m, blk, MHP_EVENT_OFFLINE, zone);
+	phase_offline(m, blk, zone);
 	block_set_zone(blk, MHP_ZONE_NONE);
 	m->counters.nr_offlines++;
 	op->active = 0;

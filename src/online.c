@@ -10,7 +10,7 @@
 
 #include "block.h"
 #include "libc.h"
-#include "notify.h"
+#include "phase.h"
 #include "policy.h"
 #include "zone.h"
 
@@ -43,14 +43,14 @@ int online_locked(struct mhp *m, struct mhp_block *blk, enum mhp_zone_type zone,
 
 	MHP_ASSERT(block_life(block_status(blk)) == MHP_BLOCK_OFFLINE);
 	block_set_life(blk, MHP_BLOCK_GOING_ONLINE);
-	err = notify_going(m, blk, MHP_EVENT_GOING_ONLINE, zone);
+	err = phase_going_online(m, blk, zone);
 	if (err) {
 		block_set_life(blk, MHP_BLOCK_OFFLINE);
 		return report_set(report, err, MHP_STAGE_ONLINE, MHP_WHY_VETO,
 				  blk->start_pfn);
 	}
 	online_commit(m, blk, zone);
-	notify_done(m, blk, MHP_EVENT_ONLINE, zone);
+	phase_online(m, blk, zone);
 	return 0;
 }
 

@@ -29,6 +29,14 @@ static const char *const event_name[] = {
 	[MHP_EVENT_CANCEL_OFFLINE] = "cancel-off",
 	[MHP_EVENT_ADDED] = "added",
 	[MHP_EVENT_REMOVED] = "removed",
+	[MHP_EVENT_PREPARE_ONLINE] = "prepare",
+	[MHP_EVENT_FINISH_OFFLINE] = "finish",
+	[MHP_EVENT_NODE_ADDING_FIRST] = "adding",
+	[MHP_EVENT_NODE_ADDED_FIRST] = "added-first",
+	[MHP_EVENT_NODE_CANCEL_ADDING] = "cancel-adding",
+	[MHP_EVENT_NODE_REMOVING_LAST] = "removing",
+	[MHP_EVENT_NODE_REMOVED_LAST] = "removed-last",
+	[MHP_EVENT_NODE_CANCEL_REMOVING] = "cancel-removing",
 };
 
 #define DIARY_BYTES 2048

@@ -154,6 +154,9 @@ MHP_API mhp_pfn_t mhp_max_pfn(const struct mhp *m);
 #define MHP_ADD_SCRUB (1u << 1)
 /** The resource becomes one with neighbours of its kind that may merge too. */
 #define MHP_ADD_MERGE (1u << 2)
+/** The memory is not accessible before PREPARE_ONLINE and after FINISH_OFFLINE
+ * (notify.h), and not touched then. */
+#define MHP_ADD_INACCESSIBLE (1u << 3)
 
 /**
  * struct mhp_add_request - memory to add

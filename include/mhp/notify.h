@@ -5,6 +5,14 @@
  * Each transition has two phases: GOING_x, which any notifier may veto, then x.
  * If a GOING_x is vetoed or the transition fails later, CANCEL_x goes to those
  * that saw GOING_x without refusing it, and to nobody else, in reverse order.
+ * The same holds for PREPARE_ONLINE, whose end is FINISH_OFFLINE, and for a
+ * node's ADDING_FIRST and REMOVING_LAST.
+ *
+ *   online:   [PREPARE_ONLINE] [NODE_ADDING_FIRST] GOING_ONLINE
+ *             the block goes online, [NODE_ADDED_FIRST] ONLINE
+ *   offline:  [NODE_REMOVING_LAST] GOING_OFFLINE, pages move,
+ *             the block goes offline, [NODE_REMOVED_LAST] OFFLINE
+ *             [FINISH_OFFLINE]
  */
 #ifndef MHP_NOTIFY_H
 #define MHP_NOTIFY_H
@@ -29,6 +37,18 @@ enum mhp_event {
 	MHP_EVENT_CANCEL_OFFLINE,
 	MHP_EVENT_ADDED,   /* a block became known (offline) */
 	MHP_EVENT_REMOVED, /* a block is about to be forgotten */
+	/* of memory added with MHP_ADD_INACCESSIBLE */
+	MHP_EVENT_PREPARE_ONLINE, /* make it accessible; may be vetoed */
+	MHP_EVENT_FINISH_OFFLINE, /* it is not touched any more; also if going
+				     online failed after PREPARE_ONLINE */
+	/* of the node: its first and its last memory */
+	MHP_EVENT_NODE_ADDING_FIRST, /* may be vetoed */
+	MHP_EVENT_NODE_ADDED_FIRST,
+	MHP_EVENT_NODE_CANCEL_ADDING,
+	MHP_EVENT_NODE_REMOVING_LAST, /* may be vetoed */
+	MHP_EVENT_NODE_REMOVED_LAST,
+	MHP_EVENT_NODE_CANCEL_REMOVING,
+	MHP_NR_EVENTS,
 };
 
 /**
@@ -52,8 +72,9 @@ struct mhp_notifier {
 	 * @notify: told of each event
 	 *
 	 * Context: under the mutex; may sleep, allocate, free and query.
-	 * Lifecycle calls give MHP_ERR_DEADLK. Return: 0, or for GOING_x a
-	 * negative errno value to veto; ignored for all others.
+	 * Lifecycle calls give MHP_ERR_DEADLK. Return: 0, or for an event
+	 * that may be vetoed a negative errno value to veto; ignored for all
+	 * others.
 	 */
 	int (*notify)(struct mhp_notifier *self, struct mhp *m,
 		      const struct mhp_notice *notice);
