@@ -90,8 +90,8 @@ def check_invariants():
 def header_errors():
     """Public calls that can fail, each with the errors its header names."""
     calls = {}
-    for name in ("acpi_dimm", "frame", "mhp", "notify", "offline", "owner", "policy",
-                 "view"):
+    for name in ("acpi_dimm", "dimm_bus", "extent", "frame", "mhp", "notify",
+                 "offline", "owner", "policy", "view"):
         text = text_of(f"include/mhp/{name}.h")
         for comment in re.findall(r"^/\*\*\n \* (mhp_\w+\(\) - .*?)\*/", text,
                                   re.M | re.S):

@@ -14,12 +14,21 @@ static uint64_t act_node(const struct scenario_line *line)
 	return node == SCENARIO_NONE ? 0 : node;
 }
 
+/* The addresses that a line names; where none are named, any. */
+static struct mhp_extent act_extent(const struct scenario_line *line)
+{
+	return (struct mhp_extent){
+		.start = {line->options[OPTION_ADDR]},
+		.size_bytes = line->options[OPTION_SIZE],
+	};
+}
+
 static void act_plug(struct machine *machine, const struct scenario_line *line,
 		     struct snapshot *snap, struct outcome *o)
 {
 	(void)snap;
-	machine_plug(machine, line->words[0], line->options[OPTION_SIZE],
-		     act_node(line), line->options[OPTION_ADDR], o);
+	machine_plug(machine, line->words[0], act_extent(line), act_node(line),
+		     o);
 }
 
 static void act_unplug(struct machine *machine,

@@ -177,6 +177,7 @@ static int machine_settle(struct machine *machine, struct outcome *o)
 	machine->nr_managed_at_boot = stat.nr_managed;
 	machine->slots.window_bytes = machine->layout.window_bytes;
 	machine->slots.end_bytes = machine->layout.span_bytes;
+	devices_start(machine);
 	return 0;
 }
 
@@ -221,85 +222,6 @@ void machine_stop(struct machine *machine)
 	for (i = 0; i < SLOTS_MAX; i++)
 		slots_release(&machine->slots.slots[i]);
 	free(machine);
-}
-
-/* What the machine itself refuses: such a DIMM gets no slot. */
-static int plug_check(struct machine *machine, const char *id,
-		      uint64_t size_bytes, uint64_t node, struct outcome *o)
-{
-	const struct mhp_geometry *g = &machine->layout.geometry;
-
-	if (slots_find(&machine->slots, id))
-		return outcome_fail(o, MHP_ERR_EXIST,
-				    "a DIMM %s is plugged already", id);
-	if (size_bytes == 0 || size_bytes % mhp_page_bytes(g))
-		return outcome_fail(o, MHP_ERR_INVAL,
-				    "size=%" PRIu64 " must be whole pages of "
-				    "%" PRIu64 " bytes, at least one",
-				    size_bytes, mhp_page_bytes(g));
-	if (node >= g->nr_nodes)
-		return outcome_fail(o, MHP_ERR_INVAL,
-				    "there is no node %" PRIu64
-				    "; the machine has nodes 0 to %u",
-				    node, g->nr_nodes - 1u);
-	return 0;
-}
-
-/* Memory behind the DIMM's addresses, if the engine can use it at all. */
-static int plug_provide(struct machine *machine, struct slot *slot,
-			struct mhp_report *report)
-{
-	uint64_t mask = mhp_block_bytes(&machine->layout.geometry) - 1;
-
-	if (!machine->port->provide ||
-	    (slot->dimm.start.bytes | slot->dimm.size_bytes) & mask)
-		return 0;
-	return machine->port->provide(machine, slot, report);
-}
-
-int machine_plug(struct machine *machine, const char *id, uint64_t size_bytes,
-		 uint64_t node, uint64_t addr, struct outcome *o)
-{
-	struct mhp_report report = {.pfn = MHP_PFN_NONE};
-	struct slot *slot;
-	int err;
-
-	if (plug_check(machine, id, size_bytes, node, o))
-		return o->rc;
-	slot = slots_take(&machine->slots, id, size_bytes, addr, o);
-	if (!slot)
-		return o->rc;
-	slot->dimm.node = (uint16_t)node;
-	err = plug_provide(machine, slot, &report);
-	if (err) {
-		slots_release(slot);
-		return machine_report(machine, err, &report, o);
-	}
-	/* A DIMM that the system refuses is in its slot all the same. */
-	err = mhp_dimm_insert(machine->mhp, &slot->dimm, &report);
-	if (err)
-		return machine_report(machine, err, &report, o);
-	if (report.why == MHP_WHY_FELL_BACK)
-		mhp_report_text(&report, o->note, sizeof(o->note));
-	return 0;
-}
-
-/* As in Linux an eject that does not succeed is EBUSY, whatever the reason. */
-int machine_unplug(struct machine *machine, const char *id, struct outcome *o)
-{
-	struct mhp_report report = {.pfn = MHP_PFN_NONE};
-	struct slot *slot = slots_find(&machine->slots, id);
-
-	if (!slot)
-		return outcome_fail(o, MHP_ERR_NODEV, "no DIMM %s is plugged",
-				    id);
-	if (mhp_dimm_eject(machine->mhp, &slot->dimm, MHP_NO_DEADLINE, 0,
-			   &report))
-		return machine_report(machine, MHP_ERR_BUSY, &report, o);
-	if (slot->region_id)
-		machine->port->withdraw(machine, slot);
-	slots_release(slot);
-	return 0;
 }
 
 /* A relative path begins where the memory blocks are. NULL: too long. */

@@ -11,6 +11,7 @@
 #ifndef MHP_TOOLS_MACHINE_H
 #define MHP_TOOLS_MACHINE_H
 
+#include "devices.h"
 #include "mhp/mhp.h"
 #include "mhp/policy.h"
 #include "mhp/view.h"
@@ -72,6 +73,7 @@ struct machine {
 	struct machine_config config;
 	struct machine_layout layout;
 	struct slots slots;
+	struct dimms dimms;
 	struct fill *fills;
 	uint64_t nr_managed_at_boot; /* pages */
 };
@@ -87,13 +89,14 @@ struct machine_port {
 	void (*stop)(struct machine *machine);
 
 	/**
-	 * @provide: put memory behind a DIMM that is whole blocks
+	 * @provide: put memory behind what of a slot shall be backed, which is
+	 * whole blocks
 	 *
 	 * Optional: without it all addresses have memory.
 	 */
 	int (*provide)(struct machine *machine, struct slot *slot,
 		       struct mhp_report *report);
-	/** @withdraw: undo provide(); the DIMM has been ejected */
+	/** @withdraw: undo provide(); nothing of it is known any more */
 	void (*withdraw)(struct machine *machine, struct slot *slot);
 
 	/** @explain: say more in the report of a failed call. Optional. */
@@ -127,10 +130,6 @@ struct machine *machine_start(const struct machine_config *config,
 
 /** machine_stop() - end it; NULL is allowed */
 void machine_stop(struct machine *machine);
-
-int machine_plug(struct machine *machine, const char *id, uint64_t size_bytes,
-		 uint64_t node, uint64_t addr, struct outcome *o);
-int machine_unplug(struct machine *machine, const char *id, struct outcome *o);
 
 /** machine_write() - write a word and a newline to a view */
 int machine_write(struct machine *machine, const char *path, const char *word,

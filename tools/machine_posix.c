@@ -43,9 +43,9 @@ static int posix_provide(struct machine *machine, struct slot *slot,
 {
 	struct mhp_posix_request request = {
 		.size_bytes = sizeof(request),
-		.capacity_bytes = slot->dimm.size_bytes,
-		.start = slot->dimm.start,
-		.node = slot->dimm.node,
+		.capacity_bytes = slot->backed.size_bytes,
+		.start = slot->backed.start,
+		.node = slot->node,
 	};
 
 	return mhp_posix_provide(machine->port_data, &request, &slot->region_id,

@@ -6,6 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const slot_kind_names[] = {
+	[SLOT_DIMM] = "DIMM",
+	[SLOT_DAX] = "DAX device",
+	[SLOT_LMB] = "row of LMBs",
+	[SLOT_STANDBY] = "standby memory",
+};
+
+const char *slot_kind_name(enum slot_kind kind)
+{
+	return slot_kind_names[kind];
+}
+
 struct slot *slots_find(struct slots *s, const char *id)
 {
 	unsigned int i;
@@ -18,10 +30,10 @@ struct slot *slots_find(struct slots *s, const char *id)
 
 static uint64_t slot_end(const struct slot *slot)
 {
-	return slot->dimm.start.bytes + slot->dimm.size_bytes;
+	return slot->extent.start.bytes + slot->extent.size_bytes;
 }
 
-/* A DIMM in [start, start + size_bytes), or NULL; no sum here can wrap. */
+/* A device in [start, start + size_bytes), or NULL; no sum here can wrap. */
 static const struct slot *slots_overlap(const struct slots *s, uint64_t start,
 					uint64_t size_bytes)
 {
@@ -31,7 +43,7 @@ static const struct slot *slots_overlap(const struct slots *s, uint64_t start,
 		const struct slot *slot = &s->slots[i];
 
 		if (slot->id && start < slot_end(slot) &&
-		    slot->dimm.start.bytes < start + size_bytes)
+		    slot->extent.start.bytes < start + size_bytes)
 			return slot;
 	}
 	return NULL;
@@ -60,7 +72,7 @@ static uint64_t slots_first_fit(const struct slots *s, uint64_t size_bytes)
 	return SLOTS_ADDR_ANY;
 }
 
-/* Whether a DIMM can be where it shall be. */
+/* Whether a device can be where it shall be. */
 static int slots_check(const struct slots *s, uint64_t start,
 		       uint64_t size_bytes, struct outcome *o)
 {
@@ -79,11 +91,11 @@ static int slots_check(const struct slots *s, uint64_t start,
 			size_bytes, start, s->window_bytes, s->end_bytes - 1);
 	other = slots_overlap(s, start, size_bytes);
 	if (other)
-		return outcome_fail(o, MHP_ERR_EXIST,
-				    "DIMM %s is there, from 0x%" PRIx64
-				    " to 0x%" PRIx64,
-				    other->id, other->dimm.start.bytes,
-				    slot_end(other) - 1);
+		return outcome_fail(
+			o, MHP_ERR_EXIST,
+			"%s %s is there, from 0x%" PRIx64 " to 0x%" PRIx64,
+			slot_kind_name(other->kind), other->id,
+			other->extent.start.bytes, slot_end(other) - 1);
 	return 0;
 }
 
@@ -129,13 +141,14 @@ struct slot *slots_take(struct slots *s, const char *id, uint64_t size_bytes,
 		outcome_fail(o, MHP_ERR_NOMEM, "the host has no memory");
 		return NULL;
 	}
-	slot->dimm.start.bytes = addr;
-	slot->dimm.size_bytes = size_bytes;
+	slot->extent.start.bytes = addr;
+	slot->extent.size_bytes = size_bytes;
 	return slot;
 }
 
 void slots_release(struct slot *slot)
 {
 	free(slot->id);
-	slot->id = NULL;
+	free(slot->device);
+	*slot = (struct slot){.id = NULL};
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The slots of a machine: which DIMM is where in the physical address space.
+ * The slots of a machine: which memory device is where in the physical address
+ * space.
  *
  * First fit, aligned to 2 MiB, as QEMU places its DIMMs. A slot says nothing of
- * whether the system could use the DIMM: one that was refused keeps its slot
- * and its addresses until it is unplugged.
+ * whether the system could use the device: one that was refused keeps its slot
+ * and its addresses until it leaves.
  */
 #ifndef MHP_TOOLS_SLOTS_H
 #define MHP_TOOLS_SLOTS_H
 
-#include "mhp/acpi_dimm.h"
+#include "mhp/extent.h"
 #include "outcome.h"
 
 /** As many as QEMU's machines can have. */
@@ -20,28 +21,43 @@
 /** Any address. */
 #define SLOTS_ADDR_ANY UINT64_MAX
 
+/** What is in a slot. */
+enum slot_kind {
+	SLOT_DIMM = 0,
+	SLOT_DAX,
+	SLOT_LMB,
+	SLOT_STANDBY,
+};
+
 struct slot {
 	char *id; /* NULL: free */
-	struct mhp_dimm dimm;
-	uint32_t region_id; /* port/posix: its memory; 0: none */
+	enum slot_kind kind;
+	struct mhp_extent extent;
+	uint16_t node;
+	void *device;		  /* of kinds with one of their own, or NULL */
+	struct mhp_extent backed; /* port/posix: what of it has memory */
+	uint32_t region_id;	  /* port/posix: its memory; 0: none */
 };
 
 struct slots {
-	uint64_t window_bytes; /* address where DIMMs may begin */
+	uint64_t window_bytes; /* address where devices may begin */
 	uint64_t end_bytes;    /* exclusive */
 	struct slot slots[SLOTS_MAX];
 };
+
+/** slot_kind_name() - for messages */
+const char *slot_kind_name(enum slot_kind kind);
 
 /** slots_find() - the slot with an ID, or NULL */
 struct slot *slots_find(struct slots *s, const char *id);
 
 /**
- * slots_take() - find a slot and an address for a DIMM
+ * slots_take() - find a slot and an address for a device
  *
  * @addr: where it shall be, or SLOTS_ADDR_ANY
  * @o: on failure, why
  *
- * Return: the slot, with ID, start and size filled in; NULL.
+ * Return: the slot, with ID and extent filled in; NULL.
  */
 struct slot *slots_take(struct slots *s, const char *id, uint64_t size_bytes,
 			uint64_t addr, struct outcome *o);

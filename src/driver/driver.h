@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* What the front ends share. */
+#ifndef MHP_SRC_DRIVER_H
+#define MHP_SRC_DRIVER_H
+
+#include "mhp/mhp.h"
+
+/** driver_refuse() - a refusal of the front end's own: fills the report and
+ * returns @err. @detail: static text, or NULL */
+static inline int driver_refuse(struct mhp_report *report, int err,
+				enum mhp_why why, const char *detail)
+{
+	if (report)
+		*report = (struct mhp_report){
+			.code = err,
+			.stage = MHP_STAGE_DEVICE,
+			.why = why,
+			.pfn = MHP_PFN_NONE,
+			.detail = detail,
+		};
+	return err;
+}
+
+/** driver_copy() - hand a report on, if somebody wants it */
+static inline void driver_copy(struct mhp_report *to,
+			       const struct mhp_report *from)
+{
+	if (to)
+		*to = *from;
+}
+
+#endif
