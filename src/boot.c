@@ -5,6 +5,7 @@
 #include "block.h"
 #include "boot_map.h"
 #include "libc.h"
+#include "node.h"
 #include "pageblock.h"
 #include "section.h"
 #include "vmemmap.h"
@@ -207,6 +208,7 @@ static int boot_visit_offer(struct mhp *m, mhp_pfn_t pfn,
 
 	(void)report;
 	boot_set_status(m, blk);
+	node_join_boot(m, blk);
 	boot_offer(m, blk);
 	return 0;
 }

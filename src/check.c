@@ -11,6 +11,7 @@
 #include "check_pageblock.h"
 #include "desc.h"
 #include "group.h"
+#include "node.h"
 #include "phase.h"
 #include "resource.h"
 #include "section.h"
@@ -309,13 +310,17 @@ static int check_groups(struct mhp *m, struct mhp_report *report)
 	return err;
 }
 
-/* INV-22: a node was asked about its last memory only while that is going. */
+/* INV-22: a node was asked about its last memory only while that is going.
+ * INV-23: the blocks of each node are counted. */
 static int check_nodes(struct mhp *m, struct mhp_report *report)
 {
 	unsigned int node;
 
 	if (m->nodes_adding)
 		return check_broken(report, 22, MHP_PFN_NONE);
+	for (node = 0; node < m->geometry.nr_nodes; node++)
+		if (mhp_port_load(&m->node_blocks[node]) != node_count(m, node))
+			return check_broken(report, 23, MHP_PFN_NONE);
 	for (node = 0; node < m->geometry.nr_nodes; node++)
 		if (m->nodes_removing >> node & 1 &&
 		    !phase_node_is_leaving(m, node))

@@ -227,6 +227,7 @@ struct mhp {
 	void **root;		      /* [rcu] leaves, in the buffer */
 	struct cursors *cursors; /* nr_cpus x (nr_nodes + 1), in the buffer */
 	struct zone *zones;	 /* nr_nodes x MHP_NR_ZONES */
+	mhp_word_t *node_blocks; /* [rcu] known blocks of each node */
 	uint8_t *node_order;	 /* [const] nr_nodes x nr_nodes, nearest
 					   first */
 	struct mhp_boot_range *boot; /* [const] */

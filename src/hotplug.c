@@ -14,6 +14,7 @@
 #include "block.h"
 #include "group.h"
 #include "libc.h"
+#include "node.h"
 #include "notify.h"
 #include "profile.h"
 #include "resource.h"
@@ -246,9 +247,21 @@ cancel:
 	return err;
 }
 
+/* Publish a block. Return: whether its node came alive with it. */
+static bool add_publish(struct mhp *m, struct mhp_block *blk)
+{
+	section_publish(m, blk);
+	group_join(m, blk);
+	m->nr_blocks_added++;
+	return node_join(m, blk);
+}
+
 static void add_commit(struct mhp *m, struct mhp_block *prepared)
 {
-	struct mhp_block *ascending = NULL;
+	/* Linux tells of a new node before its blocks since 7, behind them
+	 * before. */
+	bool node_first = m->profile == MHP_PROFILE_NATIVE;
+	struct mhp_block *ascending = NULL, *alive = NULL;
 
 	while (prepared) {
 		struct mhp_block *blk = prepared;
@@ -262,11 +275,15 @@ static void add_commit(struct mhp *m, struct mhp_block *prepared)
 
 		ascending = blk->next;
 		blk->next = NULL;
-		section_publish(m, blk);
-		group_join(m, blk);
-		m->nr_blocks_added++;
+		if (add_publish(m, blk))
+			alive = blk;
+		if (alive == blk && node_first)
+			notify_done(m, blk, MHP_EVENT_NODE_ALIVE,
+				    MHP_ZONE_NONE);
 		notify_done(m, blk, MHP_EVENT_ADDED, MHP_ZONE_NONE);
 	}
+	if (alive && !node_first)
+		notify_done(m, alive, MHP_EVENT_NODE_ALIVE, MHP_ZONE_NONE);
 	m->counters.nr_adds++;
 }
 
@@ -445,6 +462,8 @@ static void remove_commit(struct mhp *m, struct mhp_range range)
 	     blk = next) {
 		next = range_block_after(m, range, blk);
 		notify_done(m, blk, MHP_EVENT_REMOVED, MHP_ZONE_NONE);
+		if (node_leave(m, blk))
+			notify_done(m, blk, MHP_EVENT_NODE_GONE, MHP_ZONE_NONE);
 		section_unpublish(m, blk);
 		blk->prev = gone;
 		gone = blk;

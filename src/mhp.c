@@ -2,8 +2,8 @@
 /*
  * An instance: its buffer, its start and end, its mutex.
  *
- *   buffer: | struct mhp | root index | cursors | zones | node order |
- *           | boot ranges | reserved ranges |
+ *   buffer: | struct mhp | root index | cursors | zones | blocks of nodes |
+ *           | node order | boot ranges | reserved ranges |
  */
 #include "altmap.h"
 #include "boot.h"
@@ -27,6 +27,7 @@ struct plan {
 	uint64_t cursors_bytes;
 	uint64_t zones_offset;
 	uint64_t zones_bytes;
+	uint64_t node_blocks_offset;
 	uint64_t order_offset;
 	uint64_t boot_offset;
 	uint64_t reserved_offset;
@@ -73,6 +74,7 @@ static struct plan plan_make(const struct mhp_config *config)
 	plan.cursors_offset = plan_part(&at, plan.cursors_bytes);
 	plan.zones_bytes = nr_nodes * MHP_NR_ZONES * sizeof(struct zone);
 	plan.zones_offset = plan_part(&at, plan.zones_bytes);
+	plan.node_blocks_offset = plan_part(&at, nr_nodes * sizeof(mhp_word_t));
 	plan.order_offset = plan_part(&at, nr_nodes * nr_nodes);
 	plan.boot_offset = plan_part(
 		&at, config->nr_boot * sizeof(struct mhp_boot_range));
@@ -272,6 +274,8 @@ static void init_parts(struct mhp *m, uint8_t *buffer,
 	m->root = (void **)(void *)(buffer + plan.root_offset);
 	m->cursors = (struct cursors *)(void *)(buffer + plan.cursors_offset);
 	m->zones = (struct zone *)(void *)(buffer + plan.zones_offset);
+	m->node_blocks = (mhp_word_t *)(void *)(buffer +
+						plan.node_blocks_offset);
 	m->node_order = buffer + plan.order_offset;
 	m->boot = (struct mhp_boot_range *)(void *)(buffer + plan.boot_offset);
 	m->reserved = (struct mhp_range *)(void *)(buffer +

@@ -388,6 +388,19 @@ MHP_MUST_CHECK MHP_API int mhp_zone_query(struct mhp *m, unsigned int node,
 					  struct mhp_zone_info *info);
 
 /**
+ * mhp_node_is_alive() - whether a node is there
+ *
+ * Node 0 is, with the processors; others are while a memory block is known that
+ * has memory of them.
+ *
+ * @node: its number
+ *
+ * Context: any but NMI.
+ * Return: whether; false if there is no such node.
+ */
+MHP_API bool mhp_node_is_alive(const struct mhp *m, unsigned int node);
+
+/**
  * struct mhp_resource - memory that was added, or found at boot, as one
  */
 struct mhp_resource {

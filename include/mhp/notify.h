@@ -48,6 +48,9 @@ enum mhp_event {
 	MHP_EVENT_NODE_REMOVING_LAST, /* may be vetoed */
 	MHP_EVENT_NODE_REMOVED_LAST,
 	MHP_EVENT_NODE_CANCEL_REMOVING,
+	/* of the node: its first block became known, its last was forgotten */
+	MHP_EVENT_NODE_ALIVE,
+	MHP_EVENT_NODE_GONE,
 	MHP_NR_EVENTS,
 };
 
