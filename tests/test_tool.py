@@ -260,6 +260,24 @@ def test_text():
              f"no {pattern} in\n{got.stdout}{got.stderr}")
 
 
+def test_uevents():
+    scenario = ("machine boot=64M nodes=2\nplug d0 size=128M node=1\n"
+                "write memory32/state online\nunplug d0\n")
+    block, node = "/devices/system/memory/memory32", "/devices/system/node/node1"
+    for profile, added in [("native", [f"add@{node}", f"add@{block}"]),
+                           ("linux-6.12", [f"add@{block}", f"add@{node}"])]:
+        got = run(scenario, "--json", "--uevents", "--profile", profile)
+        events = [json.loads(line)["uevents"]
+                  for line in got.stdout.splitlines()]
+        expected = [[], added, [f"online@{block}"],
+                    [f"offline@{block}", f"remove@{block}", f"remove@{node}"]]
+        case(f"uevents, {profile}",
+             "" if events == expected else f"{events} not {expected}")
+    got = run(scenario, "--uevents")
+    case("uevents as text",
+         "" if f"uevent: online@{block}\n" in got.stdout else got.stdout)
+
+
 def test_help():
     for args, words in [(["--help"], ["usage: mhp", "run"]),
                         (["run", "--help"], ["usage: mhp run", "--strict"]),
@@ -281,6 +299,7 @@ def main():
     test_statuses()
     test_json()
     test_text()
+    test_uevents()
     test_help()
     print(f"1..{len(cases)}")
     return 0 if all(cases) else 1

@@ -9,13 +9,15 @@
 #include "outcome.h"
 #include "scenario.h"
 #include "snapshot.h"
+#include "uevents.h"
 
 struct output {
 	/** @begin: the command is about to run. Optional. */
 	void (*begin)(const struct scenario_line *line);
-	/** @end: this came of it; @snap is that of a snapshot, else NULL */
+	/** @end: this came of it; @snap is that of a snapshot, else NULL;
+	 * @log: its uevents, NULL if nobody wants them */
 	void (*end)(const struct scenario_line *line, const struct outcome *o,
-		    const struct snapshot *snap);
+		    const struct snapshot *snap, const struct uevent_log *log);
 };
 
 extern const struct output output_json;

@@ -82,8 +82,21 @@ static void set_outcome(json_t *object, const struct scenario_line *line,
 		json_object_set_new(object, "value", json_string(o->value));
 }
 
+static void set_uevents(json_t *object, const struct uevent_log *log)
+{
+	json_t *heads = json_array();
+	size_t i;
+
+	for (i = 0; i < log->nr; i++)
+		json_array_append_new(heads, json_string(log->heads[i]));
+	json_object_set_new(object, "uevents", heads);
+	if (log->nr_lost)
+		json_object_set_new(object, "uevents_lost",
+				    number(log->nr_lost));
+}
+
 static void json_end(const struct scenario_line *line, const struct outcome *o,
-		     const struct snapshot *snap)
+		     const struct snapshot *snap, const struct uevent_log *log)
 {
 	json_t *object = json_object();
 
@@ -92,6 +105,8 @@ static void json_end(const struct scenario_line *line, const struct outcome *o,
 	set_outcome(object, line, o);
 	if (snap)
 		set_snapshot(object, snap);
+	if (log)
+		set_uevents(object, log);
 	json_dumpf(object, stdout, JSON_PRESERVE_ORDER);
 	putchar('\n');
 	fflush(stdout);

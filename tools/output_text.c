@@ -144,8 +144,12 @@ static void print_snapshot(const struct snapshot *snap)
 }
 
 static void text_end(const struct scenario_line *line, const struct outcome *o,
-		     const struct snapshot *snap)
+		     const struct snapshot *snap, const struct uevent_log *log)
 {
+	size_t i;
+
+	for (i = 0; log && i < log->nr; i++)
+		printf(INDENT "uevent: %s\n", log->heads[i]);
 	if (o->rc)
 		printf(INDENT "%s: %s\n", mhp_errname(o->rc), o->why);
 	else if (o->note[0])

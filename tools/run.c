@@ -21,6 +21,8 @@ struct run {
 	const struct output *output;
 	enum mhp_profile profile;
 	bool strict;
+	bool uevents; /* show them */
+	struct uevent_log log;
 	struct scenario *scenario;
 	struct machine *machine;
 };
@@ -35,6 +37,7 @@ static const char *const run_help =
 	"Runs a scenario, one command a line; - reads standard input.\n\n"
 	"  --json             print one JSON object a line for each command\n"
 	"  --strict           stop at the first command that fails, status 1\n"
+	"  --uevents          show what each command tells user space\n"
 	"  --profile PROFILE  native: the best there is (default); linux-6.1,\n"
 	"                     linux-6.12: answers as these kernels\n"
 	"  --port PORT        model: a machine of numbers (default);\n"
@@ -118,6 +121,9 @@ static int run_machine(struct run *r, const struct scenario_line *line,
 	if (run_memmap(r, opt[OPTION_MEMMAP], &config.policy.memmap_on_memory))
 		return -1;
 	r->machine = machine_start(&config, o);
+	if (r->machine && r->uevents &&
+	    uevent_log_start(&r->log, r->machine->mhp))
+		outcome_fail(o, MHP_ERR_NOMEM, "the host has no memory");
 	return 0;
 }
 
@@ -143,7 +149,9 @@ static int run_line(struct run *r, const struct scenario_line *line)
 	else if (run_machine(r, line, &o))
 		return EXIT_WRONG;
 	has_snap = line->verb == SCENARIO_SNAPSHOT && o.rc == 0;
-	r->output->end(line, &o, has_snap ? &snap : NULL);
+	r->output->end(line, &o, has_snap ? &snap : NULL,
+		       r->uevents ? &r->log : NULL);
+	uevent_log_clear(&r->log);
 	snapshot_free(&snap);
 	return o.rc && (r->strict || !r->machine) ? EXIT_FAILED : EXIT_DONE;
 }
@@ -209,6 +217,7 @@ static int run_options(struct run *r, int argc, char **argv, bool *help)
 	static const struct option options[] = {
 		{"json", no_argument, NULL, 'j'},
 		{"strict", no_argument, NULL, 's'},
+		{"uevents", no_argument, NULL, 'u'},
 		{"profile", required_argument, NULL, 'P'},
 		{"port", required_argument, NULL, 'p'},
 		{"help", no_argument, NULL, 'h'},
@@ -222,6 +231,8 @@ static int run_options(struct run *r, int argc, char **argv, bool *help)
 			r->output = &output_json;
 		else if (opt == 's')
 			r->strict = true;
+		else if (opt == 'u')
+			r->uevents = true;
 		else if (opt == 'P')
 			status = run_choose_profile(r, optarg);
 		else if (opt == 'p')
@@ -259,6 +270,7 @@ int command_run(int argc, char **argv)
 		return EXIT_WRONG;
 	status = run_all(&r);
 	machine_stop(r.machine);
+	uevent_log_free(&r.log);
 	scenario_close(r.scenario);
 	return command_finish(status);
 }
