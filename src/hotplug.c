@@ -32,26 +32,57 @@ static bool range_is_blocks(const struct mhp *m, struct mhp_range range)
 		 (m->layout.block_pages - 1));
 }
 
+static int add_check_blocks(const struct mhp *m, struct mhp_range range,
+			    struct mhp_report *report)
+{
+	if (range_is_blocks(m, range))
+		return 0;
+	return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
+			  MHP_WHY_UNALIGNED, range.start_pfn);
+}
+
+static int add_check_limit(const struct mhp *m, struct mhp_range range,
+			   struct mhp_report *report)
+{
+	if (range.start_pfn <= m->max_pfn &&
+	    range.nr_pages <= m->max_pfn - range.start_pfn)
+		return 0;
+	return report_set(report, MHP_ERR_2BIG, MHP_STAGE_ADD,
+			  MHP_WHY_BEYOND_END, m->max_pfn);
+}
+
+static int add_check_overlap(struct mhp *m, struct mhp_range range,
+			     struct mhp_report *report)
+{
+	struct mhp_block *blk = section_next_block(m, range.start_pfn);
+
+	if (!blk || blk->start_pfn >= mhp_range_end_pfn(range))
+		return 0;
+	return report_set(report, MHP_ERR_EXIST, MHP_STAGE_ADD, MHP_WHY_OVERLAP,
+			  blk->start_pfn);
+}
+
+/* Linux enters a resource before it looks at the alignment, and takes an empty
+ * range for one that wraps. */
 static int add_check_range(struct mhp *m, struct mhp_range range,
 			   struct mhp_report *report)
 {
-	struct mhp_block *blk;
+	bool native = m->profile == MHP_PROFILE_NATIVE;
+	int err = 0;
 
 	if (!range.nr_pages)
-		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
-				  MHP_WHY_EMPTY_RANGE, range.start_pfn);
-	if (!range_is_blocks(m, range))
-		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
-				  MHP_WHY_UNALIGNED, range.start_pfn);
-	if (range.start_pfn > m->max_pfn ||
-	    range.nr_pages > m->max_pfn - range.start_pfn)
-		return report_set(report, MHP_ERR_2BIG, MHP_STAGE_ADD,
-				  MHP_WHY_BEYOND_END, m->max_pfn);
-	blk = section_next_block(m, range.start_pfn);
-	if (blk && blk->start_pfn < mhp_range_end_pfn(range))
-		return report_set(report, MHP_ERR_EXIST, MHP_STAGE_ADD,
-				  MHP_WHY_OVERLAP, blk->start_pfn);
-	return 0;
+		return report_set(report, native ? MHP_ERR_INVAL : MHP_ERR_2BIG,
+				  MHP_STAGE_ADD, MHP_WHY_EMPTY_RANGE,
+				  range.start_pfn);
+	if (native)
+		err = add_check_blocks(m, range, report);
+	if (!err)
+		err = add_check_limit(m, range, report);
+	if (!err)
+		err = add_check_overlap(m, range, report);
+	if (!err && !native)
+		err = add_check_blocks(m, range, report);
+	return err;
 }
 
 /* Which placement it becomes; a fall-back is reported, or refused. */

@@ -150,6 +150,44 @@ static void test_rows(void **state)
 	}
 }
 
+static int try_add(struct mhp *m, mhp_pfn_t start_pfn, uint64_t nr_pages)
+{
+	struct mhp_add_request request = {
+		.range = mhp_range_make(start_pfn, nr_pages),
+	};
+
+	return mhp_add(m, &request, NULL);
+}
+
+/* Which error wins when a range is wrong in several ways. */
+static void test_errors(void **state)
+{
+	static const struct row native = {
+		.name = "native", .geometry = "x86_64", .descriptor_bytes = 64};
+	struct mhp_model *model;
+	struct mhp *m;
+	uint64_t block;
+
+	(void)state;
+	row_start(&rows[0], &model);
+	m = mhp_model_mhp(model);
+	block = mhp_block_pages(mhp_geometry(m));
+	assert_int_equal(try_add(m, 8 * block, 0), MHP_ERR_2BIG);
+	assert_int_equal(try_add(m, 1, 1), MHP_ERR_EXIST);
+	assert_int_equal(try_add(m, 16 * block + 1, 1), MHP_ERR_2BIG);
+	assert_int_equal(try_add(m, 8 * block + 1, block), MHP_ERR_INVAL);
+	assert_int_equal(try_add(m, 8 * block, block), 0);
+	assert_int_equal(try_add(m, 7 * block, 2 * block), MHP_ERR_EXIST);
+	mhp_model_destroy(model);
+	row_start(&native, &model);
+	m = mhp_model_mhp(model);
+	assert_int_equal(try_add(m, 8 * block, 0), MHP_ERR_INVAL);
+	assert_int_equal(try_add(m, 1, 1), MHP_ERR_INVAL);
+	assert_int_equal(try_add(m, 16 * block + 1, 1), MHP_ERR_INVAL);
+	assert_int_equal(try_add(m, 0, block), MHP_ERR_EXIST);
+	mhp_model_destroy(model);
+}
+
 /* Natively the parameter is switched at run time, and affects later adds. */
 static void test_switch(void **state)
 {
@@ -201,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_fixed),
 	};

@@ -2,9 +2,9 @@
 /*
  * Uevents: what Linux's kernel tells user space of memory blocks and nodes.
  *
- * A notifier that turns notices into these messages, in Linux's order: "add" and
- * "remove" for each block as it becomes known and is forgotten, "online" and
- * "offline" after everybody else was told, and "add" and "remove" of a node
+ * A notifier that turns notices into these messages, in Linux's order: "add"
+ * and "remove" for each block as it becomes known and is forgotten, "online"
+ * and "offline" after everybody else was told, and "add" and "remove" of a node
  * that comes alive or goes. A failure sends none.
  */
 #ifndef MHP_UEVENT_H
