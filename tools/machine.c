@@ -251,6 +251,21 @@ int machine_write(struct machine *machine, const char *path, const char *word,
 	return err ? machine_report(machine, err, &report, o) : 0;
 }
 
+/* A file may be of any length: read it again with more room. */
+static int cat_read(struct machine *machine, const char *path,
+		    struct mhp_report *report, struct outcome *o)
+{
+	int n = MHP_ERR_NOSPC;
+
+	while (n == MHP_ERR_NOSPC) {
+		if (outcome_grow(o))
+			return o->rc;
+		n = mhp_view_read(machine->mhp, path, o->value, o->value_bytes,
+				  report);
+	}
+	return n < 0 ? machine_report(machine, n, report, o) : n;
+}
+
 int machine_cat(struct machine *machine, const char *path, struct outcome *o)
 {
 	struct mhp_report report = {.pfn = MHP_PFN_NONE};
@@ -261,15 +276,11 @@ int machine_cat(struct machine *machine, const char *path, struct outcome *o)
 	if (!path)
 		return outcome_fail(o, MHP_ERR_NAMETOOLONG,
 				    "the path is too long");
-	n = mhp_view_read(machine->mhp, path, o->value, sizeof(o->value),
-			  &report);
-	if (n < 0) {
-		o->value[0] = '\0';
-		return machine_report(machine, n, &report, o);
-	}
-	if (n && o->value[n - 1] == '\n')
+	outcome_free(o);
+	n = cat_read(machine, path, &report, o);
+	if (n > 0 && o->value[n - 1] == '\n')
 		o->value[n - 1] = '\0';
-	return 0;
+	return n < 0 ? n : 0;
 }
 
 int machine_check(struct machine *machine, struct outcome *o)

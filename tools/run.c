@@ -153,6 +153,7 @@ static int run_line(struct run *r, const struct scenario_line *line)
 		       r->uevents ? &r->log : NULL);
 	uevent_log_clear(&r->log);
 	snapshot_free(&snap);
+	outcome_free(&o);
 	return o.rc && (r->strict || !r->machine) ? EXIT_FAILED : EXIT_DONE;
 }
 

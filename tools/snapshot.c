@@ -136,7 +136,7 @@ int snapshot_take(struct machine *machine, struct snapshot *snap,
 	if (take_blocks(machine, snap, o) || take_zones(machine, snap, o) ||
 	    take_costs(machine, snap, o))
 		snapshot_free(snap);
-	o->value[0] = '\0';
+	outcome_free(o);
 	return o->rc;
 }
 
