@@ -8,6 +8,7 @@
  */
 #include "block.h"
 #include "boot_map.h"
+#include "check_bad.h"
 #include "check_pageblock.h"
 #include "desc.h"
 #include "group.h"
@@ -332,7 +333,9 @@ static int check_locked(struct mhp *m, struct mhp_report *report)
 {
 	struct mhp_block *blk = section_next_block(m, 0);
 	struct check_sums sums = {0};
+	mhp_pfn_t pfn = MHP_PFN_NONE;
 	unsigned int node, type;
+	uint32_t rule;
 	int err = 0;
 
 	for (; blk && !err; blk = section_next_block(
@@ -349,6 +352,10 @@ static int check_locked(struct mhp *m, struct mhp_report *report)
 		err = check_groups(m, report);
 	if (!err)
 		err = check_nodes(m, report);
+	if (!err) {
+		rule = check_bad(m, &pfn);
+		err = rule ? check_broken(report, rule, pfn) : 0;
+	}
 	return err;
 }
 

@@ -38,22 +38,20 @@ static bool check_word(const struct subject *s)
 }
 
 /* INV-09: pages that are not the allocator's are never free; a pageblock
- * without any is not called mixed. */
+ * without any, and without bad ones that are allocated, is not called mixed. */
 static bool check_kept(const struct subject *s)
 {
-	uint64_t any = 0;
 	uint32_t row;
 
 	if (!(s->word & PB_USED))
-		return true;
+		return !(s->word & PB_MIXED);
 	for (row = 0; row < pageblock_nr_rows(s->m); row++) {
 		uint64_t kept = pageblock_kept(s->m, &s->pb, row);
 
-		any |= kept;
 		if (kept & ~mhp_port_load(&s->pb.rows[row]))
 			return false;
 	}
-	return !any == !(s->word & PB_MIXED);
+	return pageblock_is_mixed(s->m, &s->pb) == !!(s->word & PB_MIXED);
 }
 
 /* INV-10: rows are in use under SMALL only, and never beyond the pageblock. */

@@ -237,6 +237,10 @@ struct mhp {
 	uint32_t nr_reserved;	    /* without the last */
 	struct mhp_range boot_meta; /* [const] memmap and state of boot
 					   memory */
+	mhp_word_t *bad;	    /* max_bad words, in the buffer; bad.h */
+	mhp_word_t bad_top;	    /* [mutex] words behind it are 0 */
+	uint64_t nr_bad;	    /* [mutex] words that are not 0 */
+	uint64_t max_bad;	    /* [const] */
 	struct mhp_block *many;	    /* [const] boot blocks in several zones */
 	struct owner owners[OWNER_MAX]; /* [mutex][rcu] */
 	struct mhp_notifier *notifiers; /* [mutex] by priority */

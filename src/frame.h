@@ -79,4 +79,8 @@ struct frame_head {
 bool frame_next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 		     struct frame_head *head);
 
+/** frame_head_of() - the allocation that a page is part of; likewise */
+bool frame_head_of(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+		   struct frame_head *head);
+
 #endif

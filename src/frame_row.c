@@ -6,6 +6,7 @@
  */
 #include "frame.h"
 
+#include "bad.h"
 #include "desc.h"
 #include "section.h"
 
@@ -232,12 +233,14 @@ static int run_check(struct mhp *m, const struct pageblock *pb,
 	return 0;
 }
 
-/* Clear the row bits; all or none of a row. */
+/* Clear the row bits; all or none of a row. Bad pages stay: if there are any,
+ * PB_MIXED has been set, and the allocation has let go of them. */
 static bool run_clear(struct mhp *m, const struct pageblock *pb, uint32_t row,
 		      uint64_t mask)
 {
 	uint64_t old = mhp_port_load(&pb->rows[row]);
 
+	mask &= ~bad_kept(m, pageblock_pfn(m, pb) + (uint64_t)row * 64);
 	do {
 		if ((old & mask) != mask)
 			return false;
@@ -264,6 +267,8 @@ int frame_free_run(struct mhp *m, const struct pageblock *pb, mhp_pfn_t pfn,
 	err = run_check(m, pb, index, order, mask, why);
 	if (err)
 		return err;
+	if (!bad_let_go(m, mhp_range_make(pfn, UINT64_C(1) << order)))
+		return run_wrong(why, MHP_WHY_DOUBLE_FREE);
 	for (i = 0; order && i < run_nr_rows(order); i++)
 		mhp_port_and(&pb->tails[row + i], ~mask);
 	for (i = 0; i < run_nr_rows(order); i++)
@@ -272,10 +277,29 @@ int frame_free_run(struct mhp *m, const struct pageblock *pb, mhp_pfn_t pfn,
 	return 0;
 }
 
+/* Bad pages of a whole pageblock stay behind: their row bits are set before it
+ * is free. */
+static bool whole_let_go(struct mhp *m, const struct pageblock *pb)
+{
+	mhp_pfn_t pfn = pageblock_pfn(m, pb);
+	uint32_t row;
+
+	if (!bad_let_go(m, mhp_range_make(pfn, m->layout.pageblock_pages)))
+		return false;
+	for (row = 0; row < pageblock_nr_rows(m); row++) {
+		uint64_t kept = pageblock_kept(m, pb, row);
+
+		if (kept)
+			mhp_port_or(&pb->rows[row], kept);
+	}
+	return true;
+}
+
 int frame_free_whole(struct mhp *m, const struct pageblock *pb,
 		     enum mhp_why *why)
 {
 	uint64_t word = mhp_port_load(pb->word);
+	uint64_t keep = PB_ISOLATED | PB_USED | PB_MIXED;
 
 	do {
 		if (!(word & PB_HUGE))
@@ -285,8 +309,9 @@ int frame_free_whole(struct mhp *m, const struct pageblock *pb,
 						mhp_port_load(&pb->rows[0]) & 1
 					? MHP_WHY_WRONG_ORDER
 					: MHP_WHY_DOUBLE_FREE);
-	} while (
-		!mhp_port_cas(pb->word, &word, word & (PB_ISOLATED | PB_USED)));
+		if (word & PB_MIXED && !whole_let_go(m, pb))
+			return run_wrong(why, MHP_WHY_DOUBLE_FREE);
+	} while (!mhp_port_cas(pb->word, &word, word & keep));
 	pageblock_clear_nowhole(m, pb);
 	return 0;
 }
@@ -336,6 +361,19 @@ static bool head_in_pageblock(struct mhp *m, const struct pageblock *pb,
 		head->pfn = pageblock_pfn(m, pb) + index;
 		head->order = head_order(m, pb, index);
 		return true;
+	}
+	return false;
+}
+
+bool frame_head_of(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+		   struct frame_head *head)
+{
+	mhp_pfn_t at = pfn & ~(mhp_pfn_t)(m->layout.pageblock_pages - 1);
+
+	while (frame_next_head(m, blk, at, head) && head->pfn <= pfn) {
+		at = head->pfn + (UINT64_C(1) << head->order);
+		if (at > pfn)
+			return true;
 	}
 	return false;
 }

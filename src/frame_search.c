@@ -204,7 +204,9 @@ static bool open_finish(const struct pageblock *pb, uint64_t word,
 	uint64_t next;
 
 	do {
-		next = old & PB_ISOLATED ? word | PB_ISOLATED : word | grant;
+		next = old & PB_ISOLATED
+			       ? word | (old & (PB_ISOLATED | PB_MIXED))
+			       : word | grant;
 	} while (!mhp_port_cas(pb->word, &old, next));
 	return !(old & PB_ISOLATED);
 }

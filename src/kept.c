@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Kept pages: those of a pageblock that are not the allocator's. Their row bits
- * are set at first use and nobody clears them. What keeps a page is asked here
- * and nowhere else; each reason is a function of its own.
+ * are set at first use, or when a page turns out to be bad, and stay as long as
+ * the page is kept. What keeps a page is asked here and nowhere else; each
+ * reason is a function of its own.
  */
+#include "bad.h"
 #include "boot_map.h"
 #include "pageblock.h"
 
@@ -26,11 +28,47 @@ static uint64_t kept_memmap(const struct mhp *m, const struct pageblock *pb,
 	return nr > first ? pageblock_bits_below(nr - first, row) : 0;
 }
 
-uint64_t pageblock_kept(const struct mhp *m, const struct pageblock *pb,
-			uint32_t row)
+/* Bad pages, once they are part of no allocation. */
+static uint64_t kept_bad(const struct mhp *m, const struct pageblock *pb,
+			 uint32_t row)
+{
+	return bad_kept(m, pageblock_pfn(m, pb) + (uint64_t)row * 64);
+}
+
+uint64_t pageblock_fixed(const struct mhp *m, const struct pageblock *pb,
+			 uint32_t row)
 {
 	return (kept_boot(m, pb, row) | kept_memmap(m, pb, row)) &
 	       m->layout.row_mask;
+}
+
+bool pageblock_has_fixed(const struct mhp *m, const struct pageblock *pb)
+{
+	uint32_t row;
+
+	for (row = 0; row < pageblock_nr_rows(m); row++)
+		if (pageblock_fixed(m, pb, row))
+			return true;
+	return false;
+}
+
+uint64_t pageblock_kept(const struct mhp *m, const struct pageblock *pb,
+			uint32_t row)
+{
+	return pageblock_fixed(m, pb, row) |
+	       (kept_bad(m, pb, row) & m->layout.row_mask);
+}
+
+bool pageblock_is_mixed(const struct mhp *m, const struct pageblock *pb)
+{
+	uint32_t row;
+
+	for (row = 0; row < pageblock_nr_rows(m); row++)
+		if (pageblock_kept(m, pb, row) ||
+		    bad_held(m, pageblock_pfn(m, pb) + (uint64_t)row * 64) &
+			    m->layout.row_mask)
+			return true;
+	return false;
 }
 
 uint32_t pageblock_nr_kept(const struct mhp *m, const struct pageblock *pb)

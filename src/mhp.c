@@ -3,7 +3,7 @@
  * An instance: its buffer, its start and end, its mutex.
  *
  *   buffer: | struct mhp | root index | cursors | zones | blocks of nodes |
- *           | node order | boot ranges | reserved ranges |
+ *           | node order | boot ranges | reserved ranges | bad pages |
  */
 #include "altmap.h"
 #include "boot.h"
@@ -31,6 +31,8 @@ struct plan {
 	uint64_t order_offset;
 	uint64_t boot_offset;
 	uint64_t reserved_offset;
+	uint64_t bad_offset;
+	uint64_t max_bad;
 	uint64_t total_bytes;
 };
 
@@ -80,6 +82,9 @@ static struct plan plan_make(const struct mhp_config *config)
 		&at, config->nr_boot * sizeof(struct mhp_boot_range));
 	plan.reserved_offset = plan_part(&at, config->nr_reserved *
 						      sizeof(struct mhp_range));
+	plan.max_bad = config->max_bad_pages ? config->max_bad_pages
+					     : MHP_BAD_PAGES_DEFAULT;
+	plan.bad_offset = plan_part(&at, plan.max_bad * sizeof(mhp_word_t));
 	plan.total_bytes = at;
 	return plan;
 }
@@ -280,6 +285,8 @@ static void init_parts(struct mhp *m, uint8_t *buffer,
 	m->boot = (struct mhp_boot_range *)(void *)(buffer + plan.boot_offset);
 	m->reserved = (struct mhp_range *)(void *)(buffer +
 						   plan.reserved_offset);
+	m->bad = (mhp_word_t *)(void *)(buffer + plan.bad_offset);
+	m->max_bad = plan.max_bad;
 	init_cursors(m, plan.cursors_bytes / sizeof(struct cursors));
 }
 

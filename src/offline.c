@@ -69,7 +69,7 @@ static int offline_check_kept(struct mhp *m, struct mhp_block *blk,
 	for (i = 0; i < m->layout.nr_pageblocks; i++) {
 		struct pageblock pb = pageblock_at(m, blk, i);
 
-		if (pageblock_nr_kept(m, &pb))
+		if (pageblock_has_fixed(m, &pb))
 			return report_set(report, MHP_ERR_BUSY,
 					  MHP_STAGE_OFFLINE, MHP_WHY_UNMOVABLE,
 					  pageblock_pfn(m, &pb));

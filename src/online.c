@@ -8,6 +8,7 @@
  */
 #include "online.h"
 
+#include "bad.h"
 #include "block.h"
 #include "libc.h"
 #include "phase.h"
@@ -54,6 +55,20 @@ int online_locked(struct mhp *m, struct mhp_block *blk, enum mhp_zone_type zone,
 	return 0;
 }
 
+/* Memory with bad pages is not put to use, here; if a page goes bad while it is
+ * in use, it stays, and an eject that fails puts it back as it was. */
+static int online_check_bad(struct mhp *m, const struct mhp_block *blk,
+			    struct mhp_report *report)
+{
+	mhp_pfn_t pfn = bad_next(
+		m, mhp_range_make(blk->start_pfn, m->layout.block_pages));
+
+	return pfn == MHP_PFN_NONE
+		       ? 0
+		       : report_set(report, MHP_ERR_HWPOISON, MHP_STAGE_ONLINE,
+				    MHP_WHY_POISON, pfn);
+}
+
 static int online_check(struct mhp *m, uint64_t block_id,
 			enum mhp_online_type type, struct mhp_block **blk,
 			struct mhp_report *report)
@@ -70,7 +85,7 @@ static int online_check(struct mhp *m, uint64_t block_id,
 	life = block_life(block_status(*blk));
 	if (life == MHP_BLOCK_OFFLINE &&
 	    !block_has(block_status(*blk), BLOCK_EJECTING))
-		return 0;
+		return online_check_bad(m, *blk, report);
 	if (life == MHP_BLOCK_ONLINE)
 		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ONLINE,
 				  MHP_WHY_WRONG_STATE, (*blk)->start_pfn);

@@ -79,6 +79,16 @@ void owner_report(struct mhp *m, const struct frame_head *head, uint32_t pins,
 		  m->owners[owner].name);
 }
 
+void owner_poisoned(struct mhp *m, const struct frame_head *head, uint64_t desc,
+		    mhp_pfn_t bad_pfn)
+{
+	const struct mhp_owner_ops *ops = owner_ops(m, desc_owner(desc));
+
+	if (ops && ops->poisoned)
+		ops->poisoned(m->owners[desc_owner(desc)].ctx, m, head->pfn,
+			      head->order, desc_cookie(desc), bad_pfn);
+}
+
 int mhp_owner_register(struct mhp *m, const struct mhp_owner_ops *ops,
 		       void *ctx, uint16_t *owner)
 {

@@ -25,4 +25,9 @@ struct owner_answer owner_ask(struct mhp *m, const struct frame_head *head);
 void owner_report(struct mhp *m, const struct frame_head *head, uint32_t pins,
 		  struct mhp_report *report);
 
+/** owner_poisoned() - tell the owner that content is lost, if it wants to know.
+ * Without the mutex; @desc: the allocation's descriptor as it was seen */
+void owner_poisoned(struct mhp *m, const struct frame_head *head, uint64_t desc,
+		    mhp_pfn_t bad_pfn);
+
 #endif

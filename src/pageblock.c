@@ -158,12 +158,16 @@ uint32_t pageblock_nr_used(const struct mhp *m, const struct pageblock *pb,
 uint32_t pageblock_nr_free(const struct mhp *m, const struct pageblock *pb,
 			   uint64_t word)
 {
-	uint32_t used = pageblock_nr_used(m, pb, word);
-	uint32_t kept = word & PB_USED && !(word & PB_MIXED)
-				? 0
-				: pageblock_nr_kept(m, pb);
+	uint32_t taken = pageblock_nr_used(m, pb, word);
 
-	return m->layout.pageblock_pages - used - kept;
+	if (word & PB_HUGE)
+		return 0;
+	if (!(word & PB_USED) || word & PB_MIXED)
+		taken += pageblock_nr_kept(m, pb);
+	/* A bad page that is being freed may be in both. */
+	return taken < m->layout.pageblock_pages
+		       ? m->layout.pageblock_pages - taken
+		       : 0;
 }
 
 /* SMALL|CLOSING becomes free. Bits that outlive the closing stay. */
@@ -228,10 +232,10 @@ void pageblock_let_go(struct mhp *m, const struct pageblock *pb, uint64_t owner)
 	while ((word & PB_OWNER) == owner << PB_OWNER_SHIFT &&
 	       !mhp_port_cas(pb->word, &word, word & ~PB_OWNER))
 		mhp_port_relax();
-	if (pageblock_full(m, pb)) {
+	if (pageblock_full(m, pb))
 		pageblock_mark_full(m, pb);
-		return;
-	}
-	pageblock_clear_full(m, pb);
+	else
+		pageblock_clear_full(m, pb);
+	/* Where all pages are bad, full is empty too. */
 	pageblock_close(m, pb, false);
 }

@@ -44,7 +44,7 @@
 #define PB_OPENING (UINT64_C(1) << 4)	/* somebody prepares its first use */
 #define PB_UNMOVABLE (UINT64_C(1) << 5) /* mobility of what is inside */
 #define PB_USED (UINT64_C(1) << 6)	/* first use is behind it */
-#define PB_MIXED (UINT64_C(1) << 7)	/* some pages are not the allocator's */
+#define PB_MIXED (UINT64_C(1) << 7)	/* some pages are kept, or bad */
 #define PB_RUNS (UINT64_C(1) << 8)	/* has held orders above 0: see tails */
 #define PB_DEAD (UINT64_C(1) << 9)	/* no page of it is the allocator's */
 #define PB_ENGINE (UINT64_C(1) << 10)	/* holds memmap of other blocks */
@@ -154,13 +154,25 @@ static inline uint32_t pageblock_first(const struct mhp *m,
 	       m->layout.pageblock_order;
 }
 
-/** pageblock_kept() - bits of row @row that are never the allocator's: memmap,
- * state, holes, the embedder's */
+/** pageblock_fixed() - bits of row @row that are not the allocator's as long
+ * as the block is known: memmap, state, holes, the embedder's */
+uint64_t pageblock_fixed(const struct mhp *m, const struct pageblock *pb,
+			 uint32_t row);
+
+/** pageblock_has_fixed() - whether a pageblock has such pages */
+bool pageblock_has_fixed(const struct mhp *m, const struct pageblock *pb);
+
+/** pageblock_kept() - all that are not the allocator's now: those, and bad
+ * pages that are part of no allocation */
 uint64_t pageblock_kept(const struct mhp *m, const struct pageblock *pb,
 			uint32_t row);
 
 /** pageblock_nr_kept() - how many such pages a pageblock has */
 uint32_t pageblock_nr_kept(const struct mhp *m, const struct pageblock *pb);
+
+/** pageblock_is_mixed() - whether a page of it is kept, or bad and still
+ * allocated: what PB_MIXED says of one that was used */
+bool pageblock_is_mixed(const struct mhp *m, const struct pageblock *pb);
 
 /** pageblock_empty() - whether no page of it is allocated */
 bool pageblock_empty(const struct mhp *m, const struct pageblock *pb,

@@ -3,6 +3,7 @@
  * Looking at blocks and pages without a lock: what is read may be out of date
  * at once, but never of memory that is gone.
  */
+#include "bad.h"
 #include "block.h"
 #include "boot_map.h"
 #include "desc.h"
@@ -64,6 +65,9 @@ static void block_describe(struct mhp *m, struct mhp_block *blk,
 		.placement = block_has(status, BLOCK_HOSTED)
 				     ? MHP_PLACEMENT_BLOCK
 				     : MHP_PLACEMENT_EXISTING,
+		.nr_poisoned = bad_count(
+			m,
+			mhp_range_make(blk->start_pfn, m->layout.block_pages)),
 	};
 	if (info->boot && block_serves(status)) {
 		block_count_boot(m, blk, info);
@@ -114,22 +118,19 @@ static void page_describe(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 {
 	struct pageblock pb = pageblock_of(m, blk, pfn);
 	uint64_t word = mhp_port_load_seq(pb.word);
-	mhp_pfn_t start = pageblock_pfn(m, &pb);
 	struct frame_head head;
 
 	info->use = word & PB_ISOLATED ? MHP_PAGE_ISOLATED : MHP_PAGE_FREE;
 	info->mobility = word & PB_UNMOVABLE ? MHP_UNMOVABLE : MHP_MOVABLE;
-	while (frame_next_head(m, blk, start, &head) && head.pfn <= pfn) {
-		start = head.pfn + (UINT64_C(1) << head.order);
-		if (start <= pfn)
-			continue;
-		info->use = MHP_PAGE_ALLOCATED;
-		info->head_pfn = head.pfn;
-		info->order = (uint8_t)head.order;
-		info->owner = desc_owner(mhp_port_load(head.desc));
-		info->cookie = desc_cookie(mhp_port_load(head.desc));
+	if (bad_kept(m, pfn) & 1)
+		info->use = MHP_PAGE_POISONED;
+	if (!frame_head_of(m, blk, pfn, &head))
 		return;
-	}
+	info->use = MHP_PAGE_ALLOCATED;
+	info->head_pfn = head.pfn;
+	info->order = (uint8_t)head.order;
+	info->owner = desc_owner(mhp_port_load(head.desc));
+	info->cookie = desc_cookie(mhp_port_load(head.desc));
 }
 
 /* Pages that are not the allocator's: what are they? */
@@ -168,6 +169,7 @@ static void page_query(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 			m, pfn & ~(mhp_pfn_t)(m->layout.pageblock_pages - 1),
 			&node);
 	info->node = (uint8_t)node;
+	info->poisoned = bad_find(m, pfn);
 	if (page_describe_kept(m, blk, pfn, info))
 		return;
 	if (block_serves(status))

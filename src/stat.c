@@ -47,6 +47,7 @@ static void stat_fill(struct mhp *m, struct mhp_stat *stat)
 		.existing_record_bytes = stat_record_bytes(m),
 		.index_bytes = stat_index_bytes(m),
 		.hosted_memmap_bytes = m->hosted_bytes,
+		.nr_poisoned = m->nr_bad,
 		.nr_adds = c->nr_adds,
 		.nr_removes = c->nr_removes,
 		.nr_onlines = c->nr_onlines,

@@ -121,11 +121,29 @@ static uint32_t shelf_pins(void *ctx, struct mhp *m, mhp_pfn_t pfn,
 	return shelf->items[cookie].pins;
 }
 
+/* Nothing else is lost in a test: the memory of the model is good. */
+static void shelf_poisoned(void *ctx, struct mhp *m, mhp_pfn_t pfn,
+			   unsigned int order, uint64_t cookie,
+			   mhp_pfn_t bad_pfn)
+{
+	struct shelf *shelf = ctx;
+
+	(void)m;
+	assert_true(cookie < NR_ITEMS);
+	if (!shelf->items[cookie].live || shelf->items[cookie].pfn != pfn)
+		return;
+	assert_int_equal(shelf->items[cookie].order, order);
+	assert_true(bad_pfn - pfn < UINT64_C(1) << order);
+	shelf->nr_lost++;
+	shelf->bad_pfn = bad_pfn;
+}
+
 static const struct mhp_owner_ops shelf_ops = {
 	.size_bytes = sizeof(shelf_ops),
 	.name = SHELF_NAME,
 	.move = shelf_move,
 	.pins = shelf_pins,
+	.poisoned = shelf_poisoned,
 };
 
 struct shelf *shelf_open(struct machine *mc)

@@ -41,7 +41,8 @@ text_add(struct text *text, const char *format, ...)
 static bool page_alike(const struct mhp_page_info *a,
 		       const struct mhp_page_info *b)
 {
-	if (a->use != b->use || a->zone != b->zone || a->node != b->node)
+	if (a->use != b->use || a->poisoned != b->poisoned ||
+	    a->zone != b->zone || a->node != b->node)
 		return false;
 	return a->use != MHP_PAGE_ALLOCATED ||
 	       (a->head_pfn == b->head_pfn && a->order == b->order &&
@@ -54,6 +55,8 @@ static void snapshot_run(struct text *text, mhp_pfn_t first, mhp_pfn_t end,
 	text_add(text,
 		 "  pfn %" PRIu64 " to %" PRIu64 " use %d zone %u node %u",
 		 first, end, (int)info->use, info->zone, info->node);
+	if (info->poisoned)
+		text_add(text, " poisoned");
 	if (info->use == MHP_PAGE_ALLOCATED)
 		text_add(text,
 			 " head %" PRIu64 " order %u owner %u cookie %" PRIu64,
@@ -91,10 +94,10 @@ static void snapshot_blocks(struct machine *mc, struct text *text,
 		text_add(text,
 			 "block %" PRIu64 " state %d zone %u node %u boot %d "
 			 "holes %d placement %d present %" PRIu64
-			 " memmap %" PRIu64 "\n",
+			 " memmap %" PRIu64 " poisoned %" PRIu64 "\n",
 			 b.id, (int)b.state, b.zone, b.node, b.boot,
 			 b.has_holes, (int)b.placement, b.nr_present,
-			 b.nr_memmap);
+			 b.nr_memmap, b.nr_poisoned);
 		assert_int_equal(b.id, id);
 		if (leave_out & SNAP_NO_PAGES)
 			continue;
@@ -155,8 +158,10 @@ char *snapshot(struct machine *mc, unsigned int leave_out)
 
 	snapshot_blocks(mc, &text, leave_out);
 	snapshot_zones(mc, &text, leave_out);
-	text_add(&text, "present %" PRIu64 " managed %" PRIu64 "\n",
-		 s.nr_present, s.nr_managed);
+	text_add(&text,
+		 "present %" PRIu64 " managed %" PRIu64 " poisoned %" PRIu64
+		 "\n",
+		 s.nr_present, s.nr_managed, s.nr_poisoned);
 	if (!(leave_out & SNAP_NO_COSTS))
 		snapshot_costs(mc, &text);
 	return text.at;

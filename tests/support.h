@@ -195,6 +195,8 @@ struct shelf {
 	struct machine *mc;
 	uint16_t owner;
 	uint64_t nr_moved;
+	uint64_t nr_lost;  /* items it was told are lost */
+	mhp_pfn_t bad_pfn; /* the page that was bad, of the last */
 	/* Called at the start of each move, if set. */
 	void (*at_move)(struct shelf *shelf, const struct mhp_move *move);
 	void *at_move_arg;

@@ -25,6 +25,7 @@ extern "C" {
 	XX(NOENT, 2, "no such file, block or object")        \
 	XX(INTR, 4, "interrupted")                           \
 	XX(IO, 5, "content differs or device failed")        \
+	XX(NXIO, 6, "no memory at that address")             \
 	XX(2BIG, 7, "outside the addressable range")         \
 	XX(AGAIN, 11, "not finished, call again")            \
 	XX(NOMEM, 12, "no memory")                           \
@@ -45,7 +46,8 @@ extern "C" {
 	XX(ALREADY, 114, "already done")                     \
 	XX(INPROGRESS, 115, "will complete later")           \
 	XX(UCLEAN, 117, "an invariant is broken")            \
-	XX(CANCELED, 125, "cancelled")
+	XX(CANCELED, 125, "cancelled")                       \
+	XX(HWPOISON, 133, "the memory is bad")
 
 /** Error codes: MHP_ERR_BUSY is -16, and so on. */
 enum mhp_err {
@@ -68,7 +70,8 @@ enum mhp_err {
 	XX(FORECAST, "forecast") \
 	XX(CHECK, "check")       \
 	XX(VIEW, "view")         \
-	XX(DEVICE, "device")
+	XX(DEVICE, "device")     \
+	XX(POISON, "poison")
 
 /** Which operation a report speaks of. */
 enum mhp_stage {
@@ -124,7 +127,12 @@ enum mhp_stage {
 	XX(NO_SLOT, "no such device, or no slot or address space is left")    \
 	XX(READ_ONLY, "the file is read-only")                                \
 	XX(NO_FILE, "no such file")                                           \
-	XX(HOST_FAILED, "the host system refused")
+	XX(HOST_FAILED, "the host system refused")                            \
+	XX(POISON, "the page is bad")                                         \
+	XX(NOT_MEMORY, "no memory there that could be taken out")             \
+	XX(NOT_BAD, "the page is not known to be bad")                        \
+	XX(KEPT, "the page is memmap, state or kept by the embedder")         \
+	XX(TABLE_FULL, "no room to remember one more")
 
 /** Why a call failed. */
 enum mhp_why {

@@ -76,11 +76,11 @@ MHP_MUST_CHECK MHP_API int mhp_frame_alloc(struct mhp *m,
  * @order: the order it was allocated with
  *
  * A wrong order, a second free and a pfn that is not memory are recognised
- * before anything is written.
+ * before anything is written. Bad pages of it (poison.h) stay behind.
  *
  * Context: any but NMI; lock-free.
  * Return: 0; MHP_ERR_ALREADY (it is free); MHP_ERR_INVAL (not allocated with
- *   that order, or memmap); MHP_ERR_FAULT (no memory of this
+ *   that order, memmap, or bad and taken out); MHP_ERR_FAULT (no memory of this
  *   instance, or offline). Nothing is freed on failure.
  */
 MHP_API int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order);
@@ -124,6 +124,7 @@ enum mhp_page_use {
 	MHP_PAGE_FREE,
 	MHP_PAGE_ISOLATED, /* free, in an isolated pageblock */
 	MHP_PAGE_ALLOCATED,
+	MHP_PAGE_POISONED, /* bad, and taken out */
 };
 
 /**
@@ -137,6 +138,7 @@ struct mhp_page_info {
 	uint8_t mobility;   /* enum mhp_mobility of the pageblock, if opened */
 	uint8_t node;
 	uint16_t owner;	 /* 0: none */
+	bool poisoned;	 /* bad, whatever its use is */
 	uint64_t cookie; /* the owner's */
 };
 

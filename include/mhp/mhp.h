@@ -29,6 +29,7 @@
 #include "mhp/offline.h"
 #include "mhp/ops.h"
 #include "mhp/owner.h"
+#include "mhp/poison.h"
 #include "mhp/types.h"
 
 #ifdef __cplusplus
@@ -77,6 +78,9 @@ struct mhp_config {
 	/* Linux's rules want mode ON or OFF, or FORCE from 6.12 on. */
 	enum mhp_profile profile;
 	enum mhp_memmap_mode memmap_on_memory; /* at first; see policy.h */
+	/* Bad pages that can be remembered (poison.h), 8 bytes each;
+	 * 0: MHP_BAD_PAGES_DEFAULT. */
+	uint32_t max_bad_pages;
 };
 
 /**
@@ -86,7 +90,8 @@ struct mhp_config {
  *
  * Context: any.
  * Return: bytes for the buffer of mhp_init(): the instance, its root index for
- *   max_pfn, its allocation cursors and copies of the boot ranges.
+ *   max_pfn, its allocation cursors, copies of the boot ranges, the table of
+ *   bad pages.
  */
 MHP_API size_t mhp_size_needed(const struct mhp_config *config);
 
@@ -252,7 +257,8 @@ MHP_MUST_CHECK MHP_API int mhp_remove_ranges(struct mhp *m,
  *
  * Context: takes the mutex; may sleep.
  * Return: 0; MHP_ERR_NOENT (no such block); MHP_ERR_INVAL (not offline, or bad
- *   type); MHP_ERR_BUSY (in transition); MHP_ERR_DEADLK; or a notifier's veto.
+ *   type); MHP_ERR_BUSY (in transition); MHP_ERR_HWPOISON (it has bad pages,
+ *   @report says which is the first); MHP_ERR_DEADLK; or a notifier's veto.
  *   On failure the block is offline as before.
  */
 MHP_MUST_CHECK MHP_API int mhp_block_online(struct mhp *m, uint64_t block_id,
@@ -339,6 +345,9 @@ struct mhp_block_info {
 	uint64_t nr_free;   /* pages that can be allocated */
 	uint64_t nr_allocated;
 	uint64_t nr_isolated; /* free pages in isolated pageblocks */
+	/* Bad pages: those taken out, and those that are still allocated, or
+	 * memmap, which count there as well. */
+	uint64_t nr_poisoned;
 };
 
 /**
@@ -459,6 +468,7 @@ struct mhp_stat {
 	uint64_t hosted_memmap_bytes; /* memmap and state on the added memory */
 	uint64_t nr_present;	      /* pages, all zones */
 	uint64_t nr_managed;	      /* pages, all zones */
+	uint64_t nr_poisoned;	      /* bad pages, of memory that left too */
 	/* since init; only grow */
 	uint64_t nr_adds;
 	uint64_t nr_removes;

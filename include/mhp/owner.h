@@ -78,6 +78,22 @@ struct mhp_owner_ops {
 	 * Return: pages of the moves that it completed with moved = true.
 	 */
 	uint64_t (*settle)(void *ctx, struct mhp *m);
+
+	/**
+	 * @poisoned: a page of an allocation is broken, its content lost
+	 *
+	 * The allocation stays the owner's until it is freed; then the bad page
+	 * stays behind. @bad_pfn is in it, @pfn and @order are the allocation.
+	 * The owner checks that @cookie still is at @pfn, since it may just
+	 * have freed or moved it.
+	 *
+	 * Optional: without it the owner is not told.
+	 * Context: thread of mhp_poison_hard(), without the mutex; may sleep
+	 *   and call everything but the owner's own unregistration.
+	 */
+	void (*poisoned)(void *ctx, struct mhp *m, mhp_pfn_t pfn,
+			 unsigned int order, uint64_t cookie,
+			 mhp_pfn_t bad_pfn);
 };
 
 /**

@@ -258,6 +258,7 @@ static int model_start(struct mhp_model *model,
 		.dma32_end_pfn = from->dma32_end_pfn,
 		.profile = from->profile,
 		.memmap_on_memory = from->memmap_on_memory,
+		.max_bad_pages = from->max_bad_pages,
 	};
 	size_t size_bytes = mhp_size_needed(&config);
 	size_t room = (size_bytes + 63) / 64 * 64;

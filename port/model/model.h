@@ -54,6 +54,7 @@ struct mhp_model_config {
 	mhp_pfn_t dma32_end_pfn;
 	enum mhp_profile profile;
 	enum mhp_memmap_mode memmap_on_memory;
+	uint32_t max_bad_pages;
 	uint32_t flags; /* MHP_MODEL_* */
 	/* The fault plan while the instance starts; it ends with the start. */
 	enum mhp_model_fault fail_how;
