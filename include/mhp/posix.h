@@ -373,10 +373,14 @@ MHP_MUST_CHECK MHP_API int mhp_handle_alloc(struct mhp_posix *p,
  * Pins count. Memory that is pinned cannot leave: pin for as long as the
  * pointer is used and no longer.
  *
+ * When a page of it breaks (mhp_poison_hard()), the content is lost: nobody can
+ * pin it any more. A pointer from before is good until it is unpinned; what it
+ * reads is not.
+ *
  * Context: any thread; waits if this very handle is just being moved, for half
  *   a millisecond at most (then the move is given up).
- * Return: the memory, good until unpinned; NULL (freed or never allocated, or
- *   MHP_HANDLE_PINS_MAX pins already).
+ * Return: the memory, good until unpinned; NULL (freed or never allocated,
+ *   content lost, or MHP_HANDLE_PINS_MAX pins already).
  */
 MHP_MUST_CHECK MHP_API void *mhp_handle_pin(struct mhp_posix *p,
 					    mhp_handle_t handle);
@@ -405,6 +409,7 @@ struct mhp_handle_info {
 	uint64_t size_bytes; /* that can be used */
 	mhp_pfn_t pfn;	     /* where it is at the moment */
 	uint32_t pins;	     /* pins at the moment */
+	bool lost;	     /* its memory broke: the content is gone */
 };
 
 /**

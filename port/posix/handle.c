@@ -218,7 +218,13 @@ void *mhp_handle_pin(struct mhp_posix *p, mhp_handle_t handle)
 	int code;
 
 	word = entry ? entry_pin(p, entry, handle, &code) : 0;
-	return word ? mhp_posix_address(p, handle_pfn(word)) : NULL;
+	if (!word)
+		return NULL;
+	if (MHP_HOSTED_LIKELY(
+		    !(mhp_port_load_acquire(&entry->life) & HANDLE_LOST)))
+		return mhp_posix_address(p, handle_pfn(word));
+	entry_unpin(entry);
+	return NULL;
 }
 
 int mhp_handle_unpin(struct mhp_posix *p, mhp_handle_t handle)
@@ -290,17 +296,18 @@ int mhp_handle_query(struct mhp_posix *p, mhp_handle_t handle,
 		     struct mhp_handle_info *info)
 {
 	struct mhp_handle_entry *entry = entry_find(p, handle);
-	unsigned int order;
-	uint64_t word;
+	uint64_t word, life;
 
 	if (!entry)
 		return MHP_ERR_NOENT;
-	order = handle_life_order(mhp_port_load_acquire(&entry->life));
+	life = mhp_port_load_acquire(&entry->life);
 	word = mhp_port_load_acquire(&entry->word);
 	if (!entry_is(entry, word, handle))
 		return MHP_ERR_NOENT;
 	*info = (struct mhp_handle_info){
-		.size_bytes = mhp_page_bytes(&p->geometry) << order,
+		.size_bytes = mhp_page_bytes(&p->geometry)
+			      << handle_life_order(life),
+		.lost = life & HANDLE_LOST,
 		.pfn = handle_pfn(word),
 		.pins = handle_pins(word),
 	};

@@ -9,8 +9,8 @@
  *   word, while it is not: bits 63-28 are the index + 1 of the next free entry
  *
  *   life
- *   63            32 31     0
- *   [ generation    ][ order ]
+ *   63            32 31    9    8   7      0
+ *   [ generation    ][ 0    ][LOST][ order ]
  *
  * A handle is (generation << 32 | index). The generation of an entry grows when
  * it is freed; its low bits stand in the word too, so that a compare-and-swap
@@ -18,8 +18,9 @@
  *
  * Rules, and why they are enough; "word" is always changed by compare-and-swap
  * while it is live, and only by whoever took the entry while it is not:
- * 1. life does not change while the word is live. It is written before the word
- *    becomes live (release) and after it ceased to be (by who did that).
+ * 1. life does not change while the word is live, but for LOST. It is written
+ *    before the word becomes live (release) and after it ceased to be (by who
+ *    did that).
  * 2. Pin: pins + 1 in a word that is live and not MOVING; then life is
  *    read again. If it is another life's, the pin is undone. So who has a pin
  *    has it on the life that the handle names.
@@ -50,6 +51,11 @@
  *    mover for a page, and a page that is freed in memory that leaves is not
  *    allocated again.
  *
+ * 9. LOST is set by compare-and-swap in a life that was read before the word was
+ *    seen to be live and to have the broken page; so if the entry has been freed
+ *    since, the generation has changed and it fails. If it has moved, what was
+ *    copied is lost just as well.
+ *
  * By 7 and 8 pinning twice in one thread cannot deadlock: the mover gives up,
  * or is made to.
  *
@@ -76,6 +82,9 @@
 #define HANDLE_PIN_MASK (UINT64_C(0xffff) << HANDLE_PIN_SHIFT)
 #define HANDLE_PFN_SHIFT 28
 #define HANDLE_PFN_BITS (64 - HANDLE_PFN_SHIFT)
+
+/* In life: a page of it broke, the content is lost. */
+#define HANDLE_LOST (UINT64_C(1) << 8)
 
 #define HANDLE_FREE_STACKS 8
 

@@ -369,10 +369,29 @@ static uint32_t handle_count_pins(void *ctx, struct mhp *m, mhp_pfn_t pfn,
 	return word_has(word, pfn) ? handle_pins(word) : 0;
 }
 
+/* Rule 9. */
+static void handle_poisoned(void *ctx, struct mhp *m, mhp_pfn_t pfn,
+			    unsigned int order, uint64_t cookie,
+			    mhp_pfn_t bad_pfn)
+{
+	struct mhp_handle_entry *entry = entry_of(ctx, cookie);
+	uint64_t life;
+
+	(void)m;
+	(void)bad_pfn;
+	if (!entry)
+		return;
+	life = mhp_port_load_acquire(&entry->life);
+	if (handle_life_order(life) == order &&
+	    word_has(mhp_port_load_acquire(&entry->word), pfn))
+		(void)mhp_port_cas(&entry->life, &life, life | HANDLE_LOST);
+}
+
 const struct mhp_owner_ops mhp_handle_owner = {
 	.size_bytes = sizeof(mhp_handle_owner),
 	.name = "handles",
 	.move = handle_move,
 	.pins = handle_count_pins,
 	.settle = handle_settle,
+	.poisoned = handle_poisoned,
 };
