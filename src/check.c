@@ -169,6 +169,31 @@ static int check_owners(struct mhp *m, struct mhp_block *blk,
 	return 0;
 }
 
+/* INV-19: what the words say is free, isolated or allocated are the pages that
+ * the zones count as managed. */
+static int check_partition(struct mhp *m, struct mhp_block *blk,
+			   struct mhp_report *report)
+{
+	uint64_t nr = 0, nr_managed = 0;
+	unsigned int node, zone;
+	uint32_t i;
+
+	for (node = 0; node < m->geometry.nr_nodes; node++)
+		for (zone = MHP_ZONE_DMA; zone < MHP_NR_ZONES; zone++)
+			nr_managed += zone_share(m, blk, node,
+						 (enum mhp_zone_type)zone)
+					      .nr_managed;
+	for (i = pageblock_first(m, blk); i < m->layout.nr_pageblocks; i++) {
+		struct pageblock pb = pageblock_at(m, blk, i);
+		uint64_t word = mhp_port_load_seq(pb.word);
+
+		nr += pageblock_nr_used(m, &pb, word) +
+		      pageblock_nr_free(m, &pb, word) +
+		      pageblock_nr_taken_out(m, &pb);
+	}
+	return nr == nr_managed ? 0 : check_broken(report, 19, blk->start_pfn);
+}
+
 static int check_block(struct mhp *m, struct mhp_block *blk,
 		       struct check_sums *sums, struct mhp_report *report)
 {
@@ -188,7 +213,8 @@ static int check_block(struct mhp *m, struct mhp_block *blk,
 	rule = check_pageblocks(m, blk, &pfn);
 	if (rule)
 		return check_broken(report, rule, pfn);
-	return check_owners(m, blk, report);
+	err = check_partition(m, blk, report);
+	return err ? err : check_owners(m, blk, report);
 }
 
 /* INV-14: a zone's list is sound and holds blocks of that zone only. */

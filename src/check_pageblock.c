@@ -5,6 +5,8 @@
  */
 #include "check_pageblock.h"
 
+#include "withheld.h"
+
 struct subject {
 	struct mhp *m;
 	struct pageblock pb;
@@ -43,7 +45,7 @@ static bool check_kept(const struct subject *s)
 {
 	uint32_t row;
 
-	if (!(s->word & PB_USED))
+	if (!(s->word & PB_USED) || s->word & PB_DEAD)
 		return !(s->word & PB_MIXED);
 	for (row = 0; row < pageblock_nr_rows(s->m); row++) {
 		uint64_t kept = pageblock_kept(s->m, &s->pb, row);
@@ -133,13 +135,44 @@ static bool check_closed(const struct subject *s)
 	       !pageblock_empty(s->m, &s->pb, s->word);
 }
 
+/* Bits of withheld pages that something else keeps, or that the block does not
+ * speak of. */
+static bool check_withheld_rows(const struct subject *s)
+{
+	uint32_t nr = pageblock_withheld(s->word), row;
+	uint32_t border = s->m->layout.pageblock_pages - nr;
+
+	if (nr > s->m->layout.pageblock_pages ||
+	    (nr && !block_has(s->status, BLOCK_WITHHELD)))
+		return false;
+	for (row = 0; nr && row < pageblock_nr_rows(s->m); row++)
+		if (pageblock_fixed(s->m, &s->pb, row) &
+		    ~pageblock_bits_below(border, row))
+			return false;
+	return true;
+}
+
+/* INV-24: the count of withheld pages, and DEAD if it covers all. */
+static bool check_withheld(const struct subject *s)
+{
+	uint32_t row;
+
+	if (!check_withheld_rows(s) ||
+	    !(s->word & PB_DEAD) == withheld_covers(s->m, &s->pb, s->word))
+		return false;
+	for (row = 0; s->word & PB_DEAD && row < pageblock_nr_rows(s->m); row++)
+		if (mhp_port_load(&s->pb.rows[row]))
+			return false;
+	return true;
+}
+
 static const struct {
 	uint32_t rule;
 	bool (*holds)(const struct subject *s);
 } check_rules[] = {
 	{7, check_isolation}, {8, check_word},	  {9, check_kept},
 	{10, check_rows},     {10, check_tails},  {10, check_heads},
-	{11, check_hints},    {11, check_closed},
+	{11, check_hints},    {11, check_closed}, {24, check_withheld},
 };
 
 uint32_t check_pageblocks(struct mhp *m, struct mhp_block *blk, mhp_pfn_t *pfn)

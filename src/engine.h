@@ -59,10 +59,11 @@ _Static_assert(MHP_MAX_NODES <= 64, "a node is six bits");
 #define BLOCK_BOOT (1u << 0)	 /* was there at init */
 #define BLOCK_HOLES (1u << 1)	 /* not all of it is memory */
 #define BLOCK_HOSTED (1u << 2)	 /* memmap and state on itself */
-#define BLOCK_CLEAN (1u << 3)	 /* its allocator state reads as zero */
+#define BLOCK_CLEAN (1u << 3)	 /* its state is zero, or counts of pages */
 #define BLOCK_SCRUB (1u << 4)	 /* overwrite when removed */
 #define BLOCK_MANY (1u << 5)	 /* pages in several zones or nodes */
 #define BLOCK_EJECTING (1u << 6) /* an eject has it: others keep off */
+#define BLOCK_WITHHELD (1u << 7) /* has, or has had, withheld pages */
 #define BLOCK_MERGE (1u << 8)	 /* its resource may grow into neighbours */
 #define BLOCK_FIRST (1u << 9)	 /* a resource begins here */
 #define BLOCK_INACCESSIBLE (1u << 10) /* touched while it is online only */

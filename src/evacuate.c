@@ -230,11 +230,25 @@ void evacuate_next_pass(const struct mhp *m, struct mhp_range range,
 	op->progress.nr_passes++;
 }
 
-bool evacuate_hopeless(const struct mhp_offline *op)
+bool evacuate_hopeless(struct mhp_offline *op)
 {
+	op->nr_idle_passes = op->nr_pass_moved ? 0 : op->nr_idle_passes + 1;
 	if (op->flags & MHP_OFFLINE_PATIENT || op->nr_pass_pending)
 		return false;
 	return op->nr_idle_passes >= (op->nr_pass_refused
 					      ? EVACUATE_IDLE_PASSES
 					      : EVACUATE_RACING_PASSES);
+}
+
+void evacuate_report(const struct mhp_offline *op, int err, enum mhp_why why,
+		     struct mhp_report *report)
+{
+	if (!report)
+		return;
+	if (op->refusal.why != MHP_WHY_NONE)
+		*report = op->refusal;
+	else
+		report_set(report, err, MHP_STAGE_OFFLINE, why, MHP_PFN_NONE);
+	report->code = err;
+	report->why = why == MHP_WHY_NONE ? report->why : why;
 }

@@ -52,8 +52,14 @@ int evacuate_move(struct mhp *m, const struct mhp_offline *op,
 void evacuate_account(struct mhp *m, struct mhp_offline *op,
 		      const struct evacuate_batch *batch);
 
-/** evacuate_hopeless() - whether another pass would be like this one */
-bool evacuate_hopeless(const struct mhp_offline *op);
+/** evacuate_hopeless() - a pass has ended and pages are left: whether another
+ * one would be like it. [mutex] */
+bool evacuate_hopeless(struct mhp_offline *op);
+
+/** evacuate_report() - say how an operation failed: the last page that was in
+ * the way, if any, and @why, or if that is NONE what was wrong with the page */
+void evacuate_report(const struct mhp_offline *op, int err, enum mhp_why why,
+		     struct mhp_report *report);
 
 /** evacuate_late() - whether the deadline has passed */
 bool evacuate_late(struct mhp *m, const struct mhp_offline *op);

@@ -12,6 +12,7 @@
 #include "boot_map.h"
 #include "desc.h"
 #include "section.h"
+#include "withheld.h"
 
 static uint64_t frame_expect(const struct mhp_request *request)
 {
@@ -268,7 +269,7 @@ static int frame_free_check(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 	unsigned int node;
 
 	if (order > m->layout.pageblock_order ||
-	    pfn & ((UINT64_C(1) << order) - 1))
+	    pfn & ((UINT64_C(1) << order) - 1) || withheld_has(m, blk, pfn))
 		return MHP_ERR_INVAL;
 	if (!block_has(status, BLOCK_BOOT))
 		return pfn - blk->start_pfn < block_memmap_pages(status)

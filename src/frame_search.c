@@ -167,24 +167,8 @@ static bool search_partial(struct search *s, struct mhp_block *blk, bool shared)
 	return false;
 }
 
-/* Set the bits of pages that are not the allocator's, before anybody looks. */
-static uint64_t open_kept(struct search *s, const struct pageblock *pb)
-{
-	uint64_t any = 0;
-	uint32_t row;
-
-	for (row = 0; row < pageblock_nr_rows(s->m); row++) {
-		uint64_t kept = pageblock_kept(s->m, pb, row);
-
-		if (kept)
-			mhp_port_or(&pb->rows[row], kept);
-		any |= kept;
-	}
-	return any ? PB_MIXED : 0;
-}
-
-/* First use: @word was 0 and is OPENING now. Returns what else the word gets,
- * or 0 if the port could not. */
+/* First use: the word was a free value and is OPENING now. Returns what else it
+ * gets, or 0 if the port could not. */
 static uint64_t open_first(struct search *s, const struct pageblock *pb)
 {
 	struct mhp *m = s->m;
@@ -193,10 +177,12 @@ static uint64_t open_first(struct search *s, const struct pageblock *pb)
 
 	if (m->ops->first_use && m->ops->first_use(m->ops_ctx, range))
 		return 0;
-	return PB_USED | open_kept(s, pb);
+	/* Bits of pages that are not the allocator's, before anybody looks. */
+	return PB_USED | pageblock_set_kept(m, pb);
 }
 
-/* End OPENING: the word becomes @word, unless it was isolated meanwhile. */
+/* End OPENING: the word becomes @word, unless it was isolated meanwhile. How
+ * many pages are withheld stays as it is. */
 static bool open_finish(const struct pageblock *pb, uint64_t word,
 			uint64_t grant)
 {
@@ -207,6 +193,7 @@ static bool open_finish(const struct pageblock *pb, uint64_t word,
 		next = old & PB_ISOLATED
 			       ? word | (old & (PB_ISOLATED | PB_MIXED))
 			       : word | grant;
+		next |= old & PB_WITHHELD;
 	} while (!mhp_port_cas(pb->word, &old, next));
 	return !(old & PB_ISOLATED);
 }
@@ -228,7 +215,7 @@ static bool open_take(struct search *s, const struct pageblock *pb,
 
 	if (word & PB_USED)
 		return mhp_port_cas(pb->word, &word, word | open_grant(s));
-	if (!mhp_port_cas(pb->word, &word, PB_OPENING))
+	if (!mhp_port_cas(pb->word, &word, word | PB_OPENING))
 		return false;
 	used = open_first(s, pb);
 	if (open_finish(pb, used, used ? open_grant(s) : 0) && used)

@@ -20,11 +20,14 @@
 #include "resource.h"
 #include "section.h"
 #include "vmemmap.h"
+#include "withheld.h"
 
-#define ADD_FLAGS \
-	(MHP_ADD_STRICT | MHP_ADD_SCRUB | MHP_ADD_MERGE | MHP_ADD_INACCESSIBLE)
-/* Scrubbing at the end would touch memory that may not be touched. */
-#define ADD_EITHER (MHP_ADD_SCRUB | MHP_ADD_INACCESSIBLE)
+#define ADD_FLAGS                                         \
+	(MHP_ADD_STRICT | MHP_ADD_SCRUB | MHP_ADD_MERGE | \
+	 MHP_ADD_INACCESSIBLE | MHP_ADD_WITHHELD)
+/* What would touch memory that may not be touched: scrubbing at the end, and
+ * words that say what is withheld. */
+#define ADD_TOUCHES (MHP_ADD_SCRUB | MHP_ADD_WITHHELD)
 
 static bool range_is_blocks(const struct mhp *m, struct mhp_range range)
 {
@@ -225,6 +228,8 @@ static int add_block(struct mhp *m, const struct mhp_add_request *request,
 		  hosted ? (uint32_t)m->layout.hosted_pages : 0);
 	block_set_resource(blk, request->resource);
 	block_set_group(blk, request->group ? request->group->id : 0);
+	if (request->flags & MHP_ADD_WITHHELD)
+		withheld_all(m, blk);
 	*out = blk;
 	return 0;
 	delete : block_delete(m, blk);
@@ -318,6 +323,17 @@ static void add_commit(struct mhp *m, struct mhp_block *prepared)
 	m->counters.nr_adds++;
 }
 
+static bool add_request_is_sound(const struct mhp_add_request *request)
+{
+	if (request->size_bytes && request->size_bytes != sizeof(*request))
+		return false;
+	if (request->flags & MHP_ADD_INACCESSIBLE &&
+	    request->flags & ADD_TOUCHES)
+		return false;
+	return !(request->flags & ~ADD_FLAGS) &&
+	       (unsigned int)request->resource < MHP_NR_RESOURCES;
+}
+
 static int add_locked(struct mhp *m, const struct mhp_add_request *request,
 		      struct mhp_report *report)
 {
@@ -325,10 +341,7 @@ static int add_locked(struct mhp *m, const struct mhp_add_request *request,
 	struct mhp_block *prepared;
 	int err;
 
-	if ((request->size_bytes && request->size_bytes != sizeof(*request)) ||
-	    request->flags & ~ADD_FLAGS ||
-	    (request->flags & ADD_EITHER) == ADD_EITHER ||
-	    (unsigned int)request->resource >= MHP_NR_RESOURCES)
+	if (!add_request_is_sound(request))
 		return report_rule(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
 				   MHP_WHY_BAD_REQUEST, 0,
 				   "size_bytes is wrong, or a flag or the "

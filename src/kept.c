@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Kept pages: those of a pageblock that are not the allocator's. Their row bits
- * are set at first use, or when a page turns out to be bad, and stay as long as
- * the page is kept. What keeps a page is asked here and nowhere else; each
- * reason is a function of its own.
+ * are set at first use, or when a page is withheld or turns out to be bad, and
+ * stay as long as it is kept. What keeps a page is asked here and nowhere else;
+ * each reason is a function of its own.
  */
 #include "bad.h"
 #include "boot_map.h"
@@ -35,6 +35,16 @@ static uint64_t kept_bad(const struct mhp *m, const struct pageblock *pb,
 	return bad_kept(m, pageblock_pfn(m, pb) + (uint64_t)row * 64);
 }
 
+/* The last pages, as many as the word counts. */
+static uint64_t kept_withheld(const struct mhp *m, const struct pageblock *pb,
+			      uint32_t row)
+{
+	uint32_t nr = pageblock_withheld(mhp_port_load_seq(pb->word));
+
+	return nr ? ~pageblock_bits_below(m->layout.pageblock_pages - nr, row)
+		  : 0;
+}
+
 uint64_t pageblock_fixed(const struct mhp *m, const struct pageblock *pb,
 			 uint32_t row)
 {
@@ -56,7 +66,8 @@ uint64_t pageblock_kept(const struct mhp *m, const struct pageblock *pb,
 			uint32_t row)
 {
 	return pageblock_fixed(m, pb, row) |
-	       (kept_bad(m, pb, row) & m->layout.row_mask);
+	       ((kept_bad(m, pb, row) | kept_withheld(m, pb, row)) &
+		m->layout.row_mask);
 }
 
 bool pageblock_is_mixed(const struct mhp *m, const struct pageblock *pb)
@@ -78,4 +89,30 @@ uint32_t pageblock_nr_kept(const struct mhp *m, const struct pageblock *pb)
 	for (row = 0; row < pageblock_nr_rows(m); row++)
 		nr += word_popcount(pageblock_kept(m, pb, row));
 	return nr;
+}
+
+uint32_t pageblock_nr_taken_out(const struct mhp *m, const struct pageblock *pb)
+{
+	uint32_t row, nr = 0;
+
+	for (row = 0; row < pageblock_nr_rows(m); row++)
+		nr += word_popcount(
+			kept_bad(m, pb, row) & ~pageblock_fixed(m, pb, row) &
+			~kept_withheld(m, pb, row) & m->layout.row_mask);
+	return nr;
+}
+
+uint64_t pageblock_set_kept(const struct mhp *m, const struct pageblock *pb)
+{
+	uint64_t any = 0;
+	uint32_t row;
+
+	for (row = 0; row < pageblock_nr_rows(m); row++) {
+		uint64_t kept = pageblock_kept(m, pb, row);
+
+		if (kept)
+			mhp_port_or(&pb->rows[row], kept);
+		any |= kept;
+	}
+	return any ? PB_MIXED : 0;
 }

@@ -214,19 +214,10 @@ static void offline_commit(struct mhp *m, struct mhp_offline *op)
 	op->active = 0;
 }
 
-/* End an operation. The report names the last page that was in the way, if any,
- * and says @why, or if that is NONE what was wrong with the page. */
 static int offline_fail(struct mhp *m, struct mhp_offline *op, int err,
 			enum mhp_why why, struct mhp_report *report)
 {
-	if (report && op->refusal.why != MHP_WHY_NONE)
-		*report = op->refusal;
-	else
-		report_set(report, err, MHP_STAGE_OFFLINE, why, MHP_PFN_NONE);
-	if (report) {
-		report->code = err;
-		report->why = why == MHP_WHY_NONE ? report->why : why;
-	}
+	evacuate_report(op, err, why, report);
 	offline_undo(m, op);
 	return err;
 }
@@ -250,7 +241,6 @@ static int offline_end_of_pass(struct mhp *m, struct mhp_offline *op,
 		offline_commit(m, op);
 		return 0;
 	}
-	op->nr_idle_passes = op->nr_pass_moved ? 0 : op->nr_idle_passes + 1;
 	if (evacuate_hopeless(op))
 		return offline_fail(m, op, MHP_ERR_BUSY,
 				    op->nr_pass_refused ? MHP_WHY_NONE

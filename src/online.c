@@ -10,25 +10,15 @@
 
 #include "bad.h"
 #include "block.h"
-#include "libc.h"
 #include "phase.h"
 #include "policy.h"
+#include "withheld.h"
 #include "zone.h"
-
-/* All-zero state means "free and never used". A latecomer of an earlier life
- * may still be about to undo a bit (R5), so readers are waited for first. */
-static void online_clear_state(struct mhp *m, struct mhp_block *blk)
-{
-	if (block_has(block_status(blk), BLOCK_CLEAN))
-		return;
-	m->ops->synchronize(m->ops_ctx);
-	memset(blk->state, 0, m->layout.state_bytes);
-}
 
 static void online_commit(struct mhp *m, struct mhp_block *blk,
 			  enum mhp_zone_type zone)
 {
-	online_clear_state(m, blk);
+	withheld_clear_rest(m, blk);
 	block_clear_flag(blk, BLOCK_CLEAN);
 	block_set_zone(blk, zone);
 	block_set_life(blk, MHP_BLOCK_ONLINE);

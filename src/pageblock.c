@@ -160,7 +160,7 @@ uint32_t pageblock_nr_free(const struct mhp *m, const struct pageblock *pb,
 {
 	uint32_t taken = pageblock_nr_used(m, pb, word);
 
-	if (word & PB_HUGE)
+	if (word & (PB_HUGE | PB_DEAD))
 		return 0;
 	if (!(word & PB_USED) || word & PB_MIXED)
 		taken += pageblock_nr_kept(m, pb);
@@ -173,7 +173,7 @@ uint32_t pageblock_nr_free(const struct mhp *m, const struct pageblock *pb,
 /* SMALL|CLOSING becomes free. Bits that outlive the closing stay. */
 static void close_finish(struct mhp *m, const struct pageblock *pb)
 {
-	uint64_t keep = PB_ISOLATED | PB_USED | PB_MIXED;
+	uint64_t keep = PB_ISOLATED | PB_USED | PB_MIXED | PB_WITHHELD;
 	uint64_t word = mhp_port_load(pb->word);
 
 	mhp_port_and(hint_of(pb, m->layout.small_offset), ~hint_bit(pb));

@@ -51,6 +51,9 @@
 #define PB_OWNER_SHIFT 16
 #define PB_OWNER (UINT64_C(0xffff) << PB_OWNER_SHIFT)
 
+#define PB_WITHHELD_SHIFT 32 /* how many of its last pages are withheld */
+#define PB_WITHHELD (UINT64_C(0xfffff) << PB_WITHHELD_SHIFT)
+
 #define PB_GRANT_MASK                                                 \
 	(PB_SMALL | PB_HUGE | PB_ISOLATED | PB_CLOSING | PB_OPENING | \
 	 PB_UNMOVABLE)
@@ -107,11 +110,17 @@ static inline uint32_t pageblock_nr_rows(const struct mhp *m)
 	return UINT32_C(1) << m->layout.rows_shift;
 }
 
-/** pageblock_free_value() - whether a word says "nothing in use, may be
+/** pageblock_is_free() - whether a word says "nothing in use, may be
  * opened" */
 static inline bool pageblock_is_free(uint64_t word)
 {
-	return !(word & ~(PB_USED | PB_MIXED));
+	return !(word & ~(PB_USED | PB_MIXED | PB_WITHHELD));
+}
+
+/** pageblock_withheld() - how many of its last pages are withheld */
+static inline uint32_t pageblock_withheld(uint64_t word)
+{
+	return (uint32_t)((word & PB_WITHHELD) >> PB_WITHHELD_SHIFT);
 }
 
 /** pageblock_order_mask() - the first 2^@order bits of a row; all from 6 on */
@@ -162,17 +171,26 @@ uint64_t pageblock_fixed(const struct mhp *m, const struct pageblock *pb,
 /** pageblock_has_fixed() - whether a pageblock has such pages */
 bool pageblock_has_fixed(const struct mhp *m, const struct pageblock *pb);
 
-/** pageblock_kept() - all that are not the allocator's now: those, and bad
- * pages that are part of no allocation */
+/** pageblock_kept() - all that are not the allocator's now: those, withheld
+ * pages, and bad pages that are part of no allocation */
 uint64_t pageblock_kept(const struct mhp *m, const struct pageblock *pb,
 			uint32_t row);
 
 /** pageblock_nr_kept() - how many such pages a pageblock has */
 uint32_t pageblock_nr_kept(const struct mhp *m, const struct pageblock *pb);
 
+/** pageblock_nr_taken_out() - how many are kept because they are bad, and for
+ * no other reason */
+uint32_t pageblock_nr_taken_out(const struct mhp *m,
+				const struct pageblock *pb);
+
 /** pageblock_is_mixed() - whether a page of it is kept, or bad and still
  * allocated: what PB_MIXED says of one that was used */
 bool pageblock_is_mixed(const struct mhp *m, const struct pageblock *pb);
+
+/** pageblock_set_kept() - set the row bits of kept pages.
+ * Return: PB_MIXED if there are any, else 0. */
+uint64_t pageblock_set_kept(const struct mhp *m, const struct pageblock *pb);
 
 /** pageblock_empty() - whether no page of it is allocated */
 bool pageblock_empty(const struct mhp *m, const struct pageblock *pb,

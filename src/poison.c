@@ -19,6 +19,7 @@
 #include "isolate.h"
 #include "owner.h"
 #include "section.h"
+#include "withheld.h"
 
 /* Passes after which a move that is not finished counts as refused. */
 #define SOFT_PASSES 4096
@@ -68,7 +69,7 @@ static enum place victim_place(const struct victim *v)
 		return PLACE_OFFLINE;
 	if (pageblock_fixed(v->m, &v->pb, v->row) & v->bit)
 		return PLACE_KEPT;
-	if (!v->entry && pageblock_kept(v->m, &v->pb, v->row) & v->bit)
+	if (withheld_has(v->m, v->blk, v->pfn))
 		return PLACE_OFFLINE;
 	return PLACE_PAGE;
 }

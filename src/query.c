@@ -9,6 +9,7 @@
 #include "desc.h"
 #include "frame.h"
 #include "section.h"
+#include "withheld.h"
 #include "zone.h"
 
 /* Count the pages of a block that serves. */
@@ -75,6 +76,7 @@ static void block_describe(struct mhp *m, struct mhp_block *blk,
 		info->nr_present = m->layout.block_pages;
 		info->nr_memmap = block_memmap_pages(status);
 	}
+	info->nr_withheld = withheld_in_block(m, blk);
 	if (block_serves(status))
 		block_count(m, blk, info);
 }
@@ -140,6 +142,10 @@ static bool page_describe_kept(struct mhp *m, struct mhp_block *blk,
 	uint64_t status = block_status(blk);
 	unsigned int node;
 
+	if (withheld_has(m, blk, pfn)) {
+		info->use = MHP_PAGE_WITHHELD;
+		return true;
+	}
 	if (!block_has(status, BLOCK_BOOT)) {
 		if (pfn - blk->start_pfn >= block_memmap_pages(status))
 			return false;

@@ -5,6 +5,7 @@
 #include "boot_map.h"
 #include "group.h"
 #include "section.h"
+#include "withheld.h"
 
 static void store_next(struct mhp_block **link, struct mhp_block *blk)
 {
@@ -31,11 +32,13 @@ struct zone_share zone_share(struct mhp *m, struct mhp_block *blk,
 			node,
 			block_has(status, BLOCK_MANY) ? zone : MHP_ZONE_NONE,
 			&share);
+		share.nr_managed -= withheld_in_block(m, blk);
 		return share;
 	}
 	share.extent = mhp_range_make(blk->start_pfn, m->layout.block_pages);
 	share.nr_present = m->layout.block_pages;
-	share.nr_managed = m->layout.block_pages - block_memmap_pages(status);
+	share.nr_managed = m->layout.block_pages - block_memmap_pages(status) -
+			   withheld_in_block(m, blk);
 	return share;
 }
 
@@ -163,6 +166,24 @@ void zone_unaccount(struct mhp *m, struct mhp_block *blk)
 	group_account(m, blk, type, -(int64_t)share.nr_present);
 	zone->nr_managed -= share.nr_managed;
 	zone_shrink(m, share.extent, node, type);
+}
+
+void zone_withheld(struct mhp *m, const struct mhp_block *blk, uint64_t nr)
+{
+	uint64_t status = block_status(blk);
+
+	if (block_serves(status))
+		zone_of(m, block_node(status), block_zone(status))
+			->nr_managed -= nr;
+}
+
+void zone_released(struct mhp *m, const struct mhp_block *blk, uint64_t nr)
+{
+	uint64_t status = block_status(blk);
+
+	if (block_serves(status))
+		zone_of(m, block_node(status), block_zone(status))
+			->nr_managed += nr;
 }
 
 /* The online block of the same zone just before, if it is a neighbour. */

@@ -4,8 +4,8 @@
  *
  * INV-04 span contains every present page of the zone, and begins and ends with
  * one; it is empty if the zone has none. A span may contain pages of others.
- * INV-05 present >= managed; managed = present less memmap, state and what the
- * embedder keeps.
+ * INV-05 present >= managed; managed = present less memmap, state, what the
+ * embedder keeps and what is withheld.
  */
 #ifndef MHP_SRC_ZONE_H
 #define MHP_SRC_ZONE_H
@@ -23,6 +23,13 @@ void zone_account(struct mhp *m, struct mhp_block *blk);
 
 /** zone_unaccount() - count it out, and shrink the span. [mutex] */
 void zone_unaccount(struct mhp *m, struct mhp_block *blk);
+
+/** zone_withheld() - @nr managed pages of a block of one zone are not any more.
+ * [mutex] */
+void zone_withheld(struct mhp *m, const struct mhp_block *blk, uint64_t nr);
+
+/** zone_released() - and again are. [mutex] */
+void zone_released(struct mhp *m, const struct mhp_block *blk, uint64_t nr);
 
 /** zone_link() - offer an online block to the allocator. [mutex] */
 void zone_link(struct mhp *m, struct mhp_block *blk);

@@ -91,7 +91,8 @@ def header_errors():
     """Public calls that can fail, each with the errors its header names."""
     calls = {}
     for name in ("acpi_dimm", "dimm_bus", "extent", "frame", "mhp", "notify",
-                 "offline", "owner", "poison", "policy", "view"):
+                 "offline", "owner", "poison", "policy", "view",
+                 "withhold"):
         text = text_of(f"include/mhp/{name}.h")
         for comment in re.findall(r"^/\*\*\n \* (mhp_\w+\(\) - .*?)\*/", text,
                                   re.M | re.S):

@@ -180,6 +180,10 @@ static int wrong_free_error(const struct world *w, mhp_pfn_t pfn,
 		return MHP_ERR_FAULT;
 	case MAP_FREE:
 		return order ? 0 : MHP_ERR_ALREADY;
+	case MAP_WITHHELD:
+		return w->life[mhp_block_id(w->mc.g, pfn)] == MHP_BLOCK_OFFLINE
+			       ? MHP_ERR_FAULT
+			       : MHP_ERR_INVAL;
 	default:
 		return MHP_ERR_INVAL;
 	}
@@ -218,6 +222,8 @@ static void do_add(struct world *w, uint64_t id)
 	int err;
 
 	add.range = block_range(&w->mc, id, nr);
+	if (!world_below(w, 4))
+		add.flags = MHP_ADD_WITHHELD;
 	for (i = 0; i < nr; i++)
 		known |= w->life[id + i] != MHP_BLOCK_ABSENT;
 	err = mhp_add(w->mc.m, &add, NULL);
@@ -228,8 +234,11 @@ static void do_add(struct world *w, uint64_t id)
 	if (add.placement != MHP_PLACEMENT_EXISTING || err != MHP_ERR_NOMEM)
 		assert_int_equal(err, 0);
 	world_sync_engine(w);
-	for (i = 0; !err && i < nr; i++)
+	for (i = 0; !err && i < nr; i++) {
 		world_set_life(w, id + i, MHP_BLOCK_OFFLINE);
+		if (add.flags)
+			world_add_withheld(w, id + i);
+	}
 }
 
 static void do_online(struct world *w, uint64_t id)
@@ -257,45 +266,6 @@ static void do_remove(struct world *w, uint64_t id)
 	world_sync_engine(w);
 }
 
-/* What offlining a block has to deal with, by the map. */
-struct outlook {
-	bool blocked; /* something that never moves, or is pinned */
-	bool refused; /* an owner will refuse */
-	bool later;   /* an owner will take its time */
-};
-
-static struct outlook outlook(const struct world *w, uint64_t id)
-{
-	mhp_pfn_t pfn = block_start(&w->mc, id);
-	struct outlook o = {0};
-	unsigned int i;
-	uint64_t nr;
-
-	for (i = 0; i < NR_HELD; i++)
-		if (w->held[i].live &&
-		    mhp_block_id(w->mc.g, w->held[i].pfn) == id)
-			o.blocked = true;
-	for (nr = mhp_block_pages(w->mc.g); nr; nr--, pfn++)
-		o.blocked |= w->map[pfn] == MAP_ENGINE ||
-			     (w->map[pfn] == MAP_KEPT && id < FIRST_BLOCK);
-	for (i = 0; i < NR_ITEMS; i++) {
-		const struct item *item = &w->shelf->items[i];
-
-		if (!item->live)
-			continue;
-		/* The target of a move in flight is there to stay a while. */
-		if (item->to_pfn != MHP_PFN_NONE)
-			o.later |= mhp_block_id(w->mc.g, item->to_pfn) == id;
-		if (mhp_block_id(w->mc.g, item->pfn) != id)
-			continue;
-		o.blocked |= item->pins > 0;
-		o.refused |= item->answer == ANSWER_REFUSED;
-		o.later |= item->answer == ANSWER_LATER ||
-			   item->to_pfn != MHP_PFN_NONE;
-	}
-	return o;
-}
-
 /* The operation has ended with @err: note what became of the block. */
 static void offline_ended(struct world *w, uint64_t id, int err,
 			  struct outlook o)
@@ -314,7 +284,7 @@ static void offline_ended(struct world *w, uint64_t id, int err,
 
 static void do_offline(struct world *w, uint64_t id)
 {
-	struct outlook o = outlook(w, id);
+	struct outlook o = world_outlook(w, block_range(&w->mc, id, 1));
 	int err;
 
 	/* It would wait for an owner who is not going to come. */
@@ -326,7 +296,7 @@ static void do_offline(struct world *w, uint64_t id)
 
 static void do_begin(struct world *w, uint64_t id)
 {
-	struct outlook o = outlook(w, id);
+	struct outlook o = world_outlook(w, block_range(&w->mc, id, 1));
 	unsigned int i = (unsigned int)world_below(w, NR_OPS);
 	int err;
 
@@ -418,6 +388,125 @@ static void do_lifecycle(struct world *w)
 	}
 }
 
+/* Most of the time pages at the border of one pageblock, else any. */
+static struct mhp_range random_pages(struct world *w, uint64_t id, bool release)
+{
+	uint64_t nr = mhp_pageblock_pages(w->mc.g), n;
+	mhp_pfn_t pfn = block_start(&w->mc, id) +
+			world_below(w, mhp_block_pages(w->mc.g));
+	mhp_pfn_t border = world_border(w, pfn);
+	mhp_pfn_t start = pfn & ~(nr - 1);
+
+	if (!world_below(w, 4))
+		return mhp_range_make(pfn, world_below(w, 3 * nr));
+	n = release ? start + nr - border : border - start;
+	if (!n)
+		return mhp_range_make(start, nr);
+	/* All of it now and then, so that it is dead or whole again. */
+	n = world_below(w, 3) ? 1 + world_below(w, n) : n;
+	return mhp_range_make(release ? border : border - n, n);
+}
+
+/* Whether a page can be withheld or released as one of a range. */
+static bool page_is_right(struct world *w, uint64_t id, mhp_pfn_t pfn,
+			  bool release)
+{
+	struct mhp_block_info b = block_info(&w->mc, id);
+
+	if (release)
+		return w->map[pfn] == MAP_WITHHELD;
+	return w->map[pfn] != MAP_WITHHELD && w->map[pfn] != MAP_KEPT &&
+	       (b.boot || pfn - block_start(&w->mc, id) >= b.nr_memmap);
+}
+
+/* Whether a range is one that can be withheld or released, by the map. */
+static bool range_is_right(struct world *w, uint64_t id, struct mhp_range range,
+			   bool release)
+{
+	uint64_t nr = mhp_pageblock_pages(w->mc.g);
+	mhp_pfn_t pfn = range.start_pfn, end = mhp_range_end_pfn(range);
+
+	if (!range.nr_pages || mhp_block_id(w->mc.g, end - 1) != id)
+		return false;
+	for (; pfn < end; pfn++) {
+		mhp_pfn_t border = world_border(w, pfn);
+
+		if (!page_is_right(w, id, pfn, release))
+			return false;
+		if (release && border < range.start_pfn)
+			return false;
+		if (release && border < pfn && !(pfn & (nr - 1)))
+			return false;
+		if (!release && border > end)
+			return false;
+		if (!release && border <= pfn)
+			return false;
+	}
+	return true;
+}
+
+static void do_release(struct world *w, uint64_t id, struct mhp_range range)
+{
+	int err = mhp_release(w->mc.m, range, NULL);
+
+	if (!range_is_right(w, id, range, true)) {
+		assert_int_equal(err, MHP_ERR_INVAL);
+		return;
+	}
+	assert_int_equal(err, 0);
+	world_withhold(w, range, false);
+}
+
+static void do_withhold(struct world *w, uint64_t id, struct mhp_range range)
+{
+	bool right = range_is_right(w, id, range, false);
+	struct outlook o = world_outlook(w, range);
+	int err;
+
+	if (o.later && !o.blocked)
+		return;
+	err = mhp_withhold(w->mc.m, range, MHP_NO_DEADLINE, NULL);
+	world_sync_items(w);
+	if (!right)
+		assert_int_equal(err, MHP_ERR_INVAL);
+	else if (w->life[id] == MHP_BLOCK_ONLINE && (o.blocked || o.refused))
+		assert_int_equal(
+			err == MHP_ERR_NOMEM && !o.blocked ? MHP_ERR_BUSY : err,
+			MHP_ERR_BUSY);
+	else if (err != MHP_ERR_NOMEM || w->life[id] != MHP_BLOCK_ONLINE)
+		assert_int_equal(err, 0);
+	if (!err)
+		world_withhold(w, range, true);
+}
+
+static void do_hold(struct world *w)
+{
+	uint64_t id = world_below(w, FIRST_BLOCK + NR_HOT);
+	bool release = world_below(w, 2);
+	struct mhp_range range = random_pages(w, id, release);
+
+	if (!range.nr_pages)
+		range.nr_pages = 1;
+	switch (w->life[id]) {
+	case MHP_BLOCK_ABSENT:
+		assert_int_equal(mhp_release(w->mc.m, range, NULL),
+				 MHP_ERR_NOENT);
+		break;
+	case MHP_BLOCK_ONLINE:
+	case MHP_BLOCK_OFFLINE:
+		if (release)
+			do_release(w, id, range);
+		else
+			do_withhold(w, id, range);
+		break;
+	default:
+		if (mhp_block_id(w->mc.g, mhp_range_end_pfn(range) - 1) == id)
+			assert_int_equal(mhp_withhold(w->mc.m, range, 0, NULL),
+					 MHP_ERR_BUSY);
+		break;
+	}
+}
+
 static void do_something(struct world *w)
 {
 	uint64_t what = world_below(w, 100);
@@ -430,8 +519,10 @@ static void do_something(struct world *w)
 		do_wrong_free(w);
 	else if (what < 92)
 		do_lifecycle(w);
-	else if (what < 97)
+	else if (what < 95)
 		do_step(w);
+	else if (what < 98)
+		do_hold(w);
 	else
 		do_complete(w);
 }

@@ -213,8 +213,8 @@ void world_sync_engine(struct world *w)
 
 void world_set_life(struct world *w, uint64_t id, enum mhp_block_state life)
 {
-	mhp_pfn_t start = block_start(&w->mc, id);
-	size_t nr = mhp_block_pages(w->mc.g), kept = 0;
+	mhp_pfn_t pfn = block_start(&w->mc, id);
+	mhp_pfn_t end = pfn + mhp_block_pages(w->mc.g), usable = pfn;
 	uint8_t now = MAP_ABSENT;
 
 	if (life == MHP_BLOCK_OFFLINE)
@@ -222,10 +222,87 @@ void world_set_life(struct world *w, uint64_t id, enum mhp_block_state life)
 	if (life == MHP_BLOCK_ONLINE)
 		now = MAP_FREE;
 	if (life == MHP_BLOCK_ONLINE)
-		kept = block_info(&w->mc, id).nr_memmap;
+		usable += block_info(&w->mc, id).nr_memmap;
 	w->life[id] = life;
-	memset(w->map + start, MAP_KEPT, kept);
-	memset(w->map + start + kept, now, nr - kept);
+	for (; pfn < end; pfn++)
+		if (pfn < usable)
+			w->map[pfn] = MAP_KEPT;
+		else if (w->map[pfn] != MAP_WITHHELD || now == MAP_ABSENT)
+			w->map[pfn] = now;
+}
+
+void world_add_withheld(struct world *w, uint64_t id)
+{
+	mhp_pfn_t pfn = block_start(&w->mc, id);
+	mhp_pfn_t end = pfn + mhp_block_pages(w->mc.g);
+
+	for (pfn += block_info(&w->mc, id).nr_memmap; pfn < end; pfn++)
+		w->map[pfn] = MAP_WITHHELD;
+}
+
+void world_withhold(struct world *w, struct mhp_range range, bool withheld)
+{
+	bool online = w->life[world_block(w, range.start_pfn)] ==
+		      MHP_BLOCK_ONLINE;
+	uint8_t from = online ? MAP_FREE : MAP_OFFLINE;
+	uint64_t i;
+
+	for (i = 0; i < range.nr_pages; i++) {
+		uint8_t *page = &w->map[range.start_pfn + i];
+
+		assert_int_equal(*page, withheld ? from : MAP_WITHHELD);
+		*page = withheld ? MAP_WITHHELD : from;
+	}
+}
+
+mhp_pfn_t world_border(const struct world *w, mhp_pfn_t pfn)
+{
+	uint64_t nr = mhp_pageblock_pages(w->mc.g);
+	mhp_pfn_t start = pfn & ~(nr - 1), border = start + nr;
+
+	while (border > start && w->map[border - 1] == MAP_WITHHELD)
+		border--;
+	return border;
+}
+
+static bool in_range(struct mhp_range range, mhp_pfn_t pfn, unsigned int order)
+{
+	return pfn < mhp_range_end_pfn(range) &&
+	       pfn + (UINT64_C(1) << order) > range.start_pfn;
+}
+
+static void outlook_item(const struct item *item, struct mhp_range range,
+			 struct outlook *o)
+{
+	/* The target of a move in flight is there to stay a while. */
+	if (item->to_pfn != MHP_PFN_NONE)
+		o->later |= in_range(range, item->to_pfn, item->order);
+	if (!in_range(range, item->pfn, item->order))
+		return;
+	o->blocked |= item->pins > 0;
+	o->refused |= item->answer == ANSWER_REFUSED;
+	o->later |= item->answer == ANSWER_LATER ||
+		    item->to_pfn != MHP_PFN_NONE;
+}
+
+struct outlook world_outlook(const struct world *w, struct mhp_range range)
+{
+	uint64_t id = mhp_block_id(w->mc.g, range.start_pfn);
+	mhp_pfn_t pfn = range.start_pfn;
+	struct outlook o = {0};
+	unsigned int i;
+
+	for (i = 0; i < NR_HELD; i++)
+		if (w->held[i].live &&
+		    in_range(range, w->held[i].pfn, w->held[i].order))
+			o.blocked = true;
+	for (; pfn < mhp_range_end_pfn(range); pfn++)
+		o.blocked |= w->map[pfn] == MAP_ENGINE ||
+			     (w->map[pfn] == MAP_KEPT && id < FIRST_BLOCK);
+	for (i = 0; i < NR_ITEMS; i++)
+		if (w->shelf->items[i].live)
+			outlook_item(&w->shelf->items[i], range, &o);
+	return o;
 }
 
 /* Whether unmovable pages may go to the pageblock of @pfn: it is empty, or
@@ -312,6 +389,8 @@ static void verify_page(struct world *w, mhp_pfn_t pfn, mhp_pfn_t *head)
 	} else if (what == MAP_FREE) {
 		assert_int_equal(info.use,
 				 leaving ? MHP_PAGE_ISOLATED : MHP_PAGE_FREE);
+	} else if (what == MAP_WITHHELD) {
+		assert_int_equal(info.use, MHP_PAGE_WITHHELD);
 	} else if (what == MAP_KEPT) {
 		assert_true(info.use == MHP_PAGE_MEMMAP ||
 			    info.use == MHP_PAGE_RESERVED);
@@ -326,7 +405,7 @@ static void verify_page(struct world *w, mhp_pfn_t pfn, mhp_pfn_t *head)
 static void verify_block(struct world *w, uint64_t id)
 {
 	mhp_pfn_t pfn = block_start(&w->mc, id), head = MHP_PFN_NONE;
-	uint64_t nr = mhp_block_pages(w->mc.g), nr_free = 0;
+	uint64_t nr = mhp_block_pages(w->mc.g), nr_free = 0, nr_withheld = 0;
 	struct mhp_block_info b;
 
 	if (w->life[id] == MHP_BLOCK_ABSENT) {
@@ -337,8 +416,12 @@ static void verify_block(struct world *w, uint64_t id)
 	for (; nr; nr--, pfn++) {
 		verify_page(w, pfn, &head);
 		nr_free += w->map[pfn] == MAP_FREE;
+		nr_withheld += w->map[pfn] == MAP_WITHHELD;
 	}
 	b = block_info(&w->mc, id);
+	assert_int_equal(b.nr_withheld, nr_withheld);
+	assert_int_equal(mhp_withheld(w->mc.m, block_range(&w->mc, id, 1)),
+			 nr_withheld);
 	assert_int_equal(b.state, w->life[id]);
 	assert_int_equal(b.nr_free + b.nr_isolated, nr_free);
 	if (b.state == MHP_BLOCK_ONLINE)

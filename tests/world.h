@@ -20,7 +20,8 @@
 #define MAP_FREE 3
 #define MAP_ENGINE 4 /* a memmap in existing memory */
 #define MAP_TAIL 5
-#define MAP_HEAD 16 /* + order */
+#define MAP_WITHHELD 6 /* also while its block is offline */
+#define MAP_HEAD 16    /* + order */
 
 #define NR_HELD 512
 #define NR_OPS 2
@@ -44,6 +45,13 @@ struct world {
 	mhp_pfn_t item_to[NR_ITEMS]; /* and the target of its move */
 	struct mhp_offline ops[NR_OPS];
 	bool open[NR_OPS];
+};
+
+/** What emptying a range has to deal with, by the map. */
+struct outlook {
+	bool blocked; /* something that never moves, or is pinned */
+	bool refused; /* an owner will refuse */
+	bool later;   /* an owner will take its time */
 };
 
 /** world_start() - the standard machine of a case, and its map */
@@ -74,6 +82,19 @@ void world_sync_engine(struct world *w);
 
 /** world_set_life() - note that a block went on- or offline, came or went */
 void world_set_life(struct world *w, uint64_t id, enum mhp_block_state life);
+
+/** world_add_withheld() - note that a block came with all pages withheld */
+void world_add_withheld(struct world *w, uint64_t id);
+
+/** world_withhold() - note that pages are withheld, or released */
+void world_withhold(struct world *w, struct mhp_range range, bool withheld);
+
+/** world_border() - the first withheld page of the pageblock of @pfn, else its
+ * end */
+mhp_pfn_t world_border(const struct world *w, mhp_pfn_t pfn);
+
+/** world_outlook() - what emptying a range would meet */
+struct outlook world_outlook(const struct world *w, struct mhp_range range);
 
 /** world_could_serve() - whether a free run as requested exists */
 bool world_could_serve(struct world *w, const struct mhp_request *request);

@@ -71,7 +71,9 @@ enum mhp_err {
 	XX(CHECK, "check")       \
 	XX(VIEW, "view")         \
 	XX(DEVICE, "device")     \
-	XX(POISON, "poison")
+	XX(POISON, "poison")     \
+	XX(WITHHOLD, "withhold") \
+	XX(RELEASE, "release")
 
 /** Which operation a report speaks of. */
 enum mhp_stage {
@@ -132,7 +134,8 @@ enum mhp_stage {
 	XX(NOT_MEMORY, "no memory there that could be taken out")             \
 	XX(NOT_BAD, "the page is not known to be bad")                        \
 	XX(KEPT, "the page is memmap, state or kept by the embedder")         \
-	XX(TABLE_FULL, "no room to remember one more")
+	XX(TABLE_FULL, "no room to remember one more")                        \
+	XX(NOT_NEXT, "the pages are not next to the withheld ones")
 
 /** Why a call failed. */
 enum mhp_why {

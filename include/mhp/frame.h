@@ -80,8 +80,8 @@ MHP_MUST_CHECK MHP_API int mhp_frame_alloc(struct mhp *m,
  *
  * Context: any but NMI; lock-free.
  * Return: 0; MHP_ERR_ALREADY (it is free); MHP_ERR_INVAL (not allocated with
- *   that order, memmap, or bad and taken out); MHP_ERR_FAULT (no memory of this
- *   instance, or offline). Nothing is freed on failure.
+ *   that order, memmap, withheld, or bad and taken out); MHP_ERR_FAULT (no
+ *   memory of this instance, or offline). Nothing is freed on failure.
  */
 MHP_API int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order);
 
@@ -125,6 +125,7 @@ enum mhp_page_use {
 	MHP_PAGE_ISOLATED, /* free, in an isolated pageblock */
 	MHP_PAGE_ALLOCATED,
 	MHP_PAGE_POISONED, /* bad, and taken out */
+	MHP_PAGE_WITHHELD, /* kept from the allocator, see withhold.h */
 };
 
 /**

@@ -31,6 +31,7 @@
 #include "mhp/owner.h"
 #include "mhp/poison.h"
 #include "mhp/types.h"
+#include "mhp/withhold.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -162,6 +163,9 @@ MHP_API mhp_pfn_t mhp_max_pfn(const struct mhp *m);
 /** The memory is not accessible before PREPARE_ONLINE and after FINISH_OFFLINE
  * (notify.h), and not touched then. */
 #define MHP_ADD_INACCESSIBLE (1u << 3)
+/** All pages are withheld at first (withhold.h), but for memmap and state. Not
+ * together with MHP_ADD_INACCESSIBLE. */
+#define MHP_ADD_WITHHELD (1u << 4)
 
 /**
  * struct mhp_add_request - memory to add
@@ -348,6 +352,7 @@ struct mhp_block_info {
 	/* Bad pages: those taken out, and those that are still allocated, or
 	 * memmap, which count there as well. */
 	uint64_t nr_poisoned;
+	uint64_t nr_withheld; /* withheld pages, offline or not */
 };
 
 /**
@@ -378,7 +383,8 @@ MHP_MUST_CHECK MHP_API int mhp_block_next(struct mhp *m, uint64_t *block_id);
 struct mhp_zone_info {
 	struct mhp_range span; /* from its first to its last page, holes too */
 	uint64_t nr_present;   /* pages that are memory, memmap included */
-	uint64_t nr_managed;   /* pages given to the allocator */
+	uint64_t nr_managed;   /* pages given to the allocator, so without
+				  withheld ones */
 	uint64_t nr_free;      /* counted now */
 };
 
