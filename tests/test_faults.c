@@ -95,6 +95,43 @@ static int call_offline_and_remove(struct trial *t)
 				      MHP_NO_DEADLINE, 0, NULL);
 }
 
+static int call_add_withheld(struct trial *t)
+{
+	struct mhp_add_request add = {
+		.range = block_range(&t->mc, FIRST_BLOCK, t->nr),
+		.placement = t->placement,
+		.flags = MHP_ADD_WITHHELD,
+	};
+
+	return mhp_add(t->mc.m, &add, NULL);
+}
+
+/* All of the first block but its memmap. */
+static struct mhp_range withheld_range(struct trial *t)
+{
+	struct mhp_range range = block_range(&t->mc, FIRST_BLOCK, 1);
+	uint64_t memmap = block_info(&t->mc, FIRST_BLOCK).nr_memmap;
+
+	return mhp_range_make(range.start_pfn + memmap,
+			      range.nr_pages - memmap);
+}
+
+static int call_withhold(struct trial *t)
+{
+	return mhp_withhold(t->mc.m, withheld_range(t), MHP_NO_DEADLINE, NULL);
+}
+
+static void ready_withheld(struct trial *t)
+{
+	ready_online(t);
+	assert_int_equal(call_withhold(t), 0);
+}
+
+static int call_release(struct trial *t)
+{
+	return mhp_release(t->mc.m, withheld_range(t), NULL);
+}
+
 static int call_alloc(struct trial *t)
 {
 	struct mhp_request request = {.order = 1};
@@ -114,6 +151,9 @@ static const struct subject subjects[] = {
 	{"offline_and_remove", ready_online, call_offline_and_remove,
 	 SNAP_NO_PAGES},
 	{"alloc", ready_nothing, call_alloc, 0},
+	{"add_withheld", ready_nothing, call_add_withheld, 0},
+	{"withhold", ready_online, call_withhold, SNAP_NO_PAGES},
+	{"release", ready_withheld, call_release, 0},
 };
 
 /* Pages in use, wherever they are: none gets lost, none is left over. */
@@ -197,9 +237,12 @@ static void walk_all(struct machine *mc, const struct subject *s)
 		sum += walk(mc->c, s, placements[i], 5,
 			    MHP_MODEL_FAIL_FROM_THEN);
 	}
-	/* Removing must not need anything that could fail. */
-	if (!strcmp(s->name, "remove"))
+	/* Removing and releasing must not need anything that could fail. */
+	if (!strcmp(s->name, "remove") || !strcmp(s->name, "release"))
 		assert_int_equal(sum, 0);
+	/* What moves may need a pageblock that was never used. */
+	if (!strcmp(s->name, "withhold"))
+		assert_true(sum > 0);
 	/* Adding needs a mapping and a record for each block at least. */
 	if (!strcmp(s->name, "add"))
 		assert_true(sum >= 2 * 2 * 2 * (1 + 5));
@@ -235,6 +278,21 @@ static void test_alloc(struct machine *mc)
 	walk_all(mc, &subjects[5]);
 }
 
+static void test_add_withheld(struct machine *mc)
+{
+	walk_all(mc, &subjects[6]);
+}
+
+static void test_withhold(struct machine *mc)
+{
+	walk_all(mc, &subjects[7]);
+}
+
+static void test_release(struct machine *mc)
+{
+	walk_all(mc, &subjects[8]);
+}
+
 static const struct machine_test tests[] = {
 	{"add", test_add},
 	{"online", test_online},
@@ -242,6 +300,9 @@ static const struct machine_test tests[] = {
 	{"remove", test_remove},
 	{"offline_and_remove", test_offline_and_remove},
 	{"alloc", test_alloc},
+	{"add_withheld", test_add_withheld},
+	{"withhold", test_withhold},
+	{"release", test_release},
 };
 
 int main(void)
