@@ -16,7 +16,11 @@
 #include "isolate.h"
 #include "offline.h"
 #include "online.h"
+#include "policy.h"
 #include "section.h"
+
+#define EJECT_FLAGS \
+	(MHP_OFFLINE_PATIENT | MHP_OFFLINE_TWICE | MHP_OFFLINE_BACK_BY_POLICY)
 
 static struct mhp_range eject_block(const struct mhp *m,
 				    const struct mhp_block *blk)
@@ -89,9 +93,26 @@ static int eject_check(struct mhp *m, const struct eject *e,
 	return 0;
 }
 
-/* Let go of a block: un-isolated if it is online still, back online in the zone
- * that it had if not. [mutex] */
-static void eject_undo_block(struct mhp *m, struct mhp_block *blk)
+/* Put a block back online in the zone that it had, or by policy. */
+static void eject_back(struct mhp *m, const struct eject *e,
+		       struct mhp_block *blk, enum mhp_zone_type zone)
+{
+	int err = 0;
+
+	if (e->flags & MHP_OFFLINE_BACK_BY_POLICY) {
+		zone = policy_zone(m, blk, MHP_ONLINE_DEFAULT);
+		err = online_check_bad(m, blk, NULL);
+	}
+	if (!err)
+		err = online_locked(m, blk, zone, NULL);
+	if (err && m->ops->log)
+		m->ops->log(m->ops_ctx, 0, "a block could not go back online");
+}
+
+/* Let go of a block: un-isolated if it is online still, back online if not.
+ * [mutex] */
+static void eject_undo_block(struct mhp *m, const struct eject *e,
+			     struct mhp_block *blk)
 {
 	uint64_t status = block_status(blk);
 	enum mhp_zone_type zone = block_former_zone(status);
@@ -104,9 +125,8 @@ static void eject_undo_block(struct mhp *m, struct mhp_block *blk)
 		return;
 	if (block_life(status) == MHP_BLOCK_ONLINE)
 		isolate_undo(m, blk, eject_block(m, blk));
-	else if (block_life(status) == MHP_BLOCK_OFFLINE &&
-		 online_locked(m, blk, zone, NULL) && m->ops->log)
-		m->ops->log(m->ops_ctx, 0, "a block could not go back online");
+	else if (block_life(status) == MHP_BLOCK_OFFLINE)
+		eject_back(m, e, blk, zone);
 }
 
 static void eject_undo(struct mhp *m, const struct eject *e)
@@ -115,7 +135,7 @@ static void eject_undo(struct mhp *m, const struct eject *e)
 	struct mhp_block *blk;
 
 	while ((blk = eject_walk(m, e, &at)))
-		eject_undo_block(m, blk);
+		eject_undo_block(m, e, blk);
 }
 
 /* Take every block for this eject; isolate those that are online and remember
@@ -265,7 +285,7 @@ int mhp_offline_and_remove_ranges(struct mhp *m, const struct mhp_range *ranges,
 {
 	struct eject e = {.ranges = ranges, .nr = nr_ranges, .flags = flags};
 
-	if (flags & ~(MHP_OFFLINE_PATIENT | MHP_OFFLINE_TWICE))
+	if (flags & ~EJECT_FLAGS)
 		return report_rule(report, MHP_ERR_INVAL, MHP_STAGE_REMOVE,
 				   MHP_WHY_BAD_REQUEST, 0, "unknown flag");
 	return eject_run(m, &e, deadline_ns, report);

@@ -45,10 +45,8 @@ int online_locked(struct mhp *m, struct mhp_block *blk, enum mhp_zone_type zone,
 	return 0;
 }
 
-/* Memory with bad pages is not put to use, here; if a page goes bad while it is
- * in use, it stays, and an eject that fails puts it back as it was. */
-static int online_check_bad(struct mhp *m, const struct mhp_block *blk,
-			    struct mhp_report *report)
+int online_check_bad(struct mhp *m, const struct mhp_block *blk,
+		     struct mhp_report *report)
 {
 	mhp_pfn_t pfn = bad_next(
 		m, mhp_range_make(blk->start_pfn, m->layout.block_pages));

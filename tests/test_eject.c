@@ -4,6 +4,7 @@
  * nothing. The others act from the owner's move callback, when the eject is
  * between two of its steps and the mutex is free.
  */
+#include "mhp/poison.h"
 #include "support.h"
 
 #include <stdlib.h>
@@ -347,6 +348,37 @@ static void test_twice(struct machine *mc)
 	assert_int_equal(mhp_notifier_unregister(mc->m, &tenant.notifier), 0);
 }
 
+/* Linux's way back: what went offline goes where the policy puts it then; what
+ * could not go has not moved; a block with a bad page stays offline. */
+static void test_back_by_policy(struct machine *mc)
+{
+	const struct mhp_request request = {.size_bytes = sizeof(request)};
+	const uint32_t flags = MHP_OFFLINE_TWICE | MHP_OFFLINE_BACK_BY_POLICY;
+	struct mhp_range range = block_range(mc, FIRST_BLOCK, 3);
+	mhp_pfn_t pfn;
+
+	plug(mc, FIRST_BLOCK, 1, MHP_PLACEMENT_BLOCK, MHP_ONLINE_KERNEL);
+	pfn = alloc_in_block(mc, &request, FIRST_BLOCK);
+	plug(mc, FIRST_BLOCK + 1, 2, MHP_PLACEMENT_BLOCK, MHP_ONLINE_MOVABLE);
+	assert_int_equal(mhp_offline_and_remove(mc->m, range, MHP_NO_DEADLINE,
+						flags, NULL),
+			 MHP_ERR_BUSY);
+	check_ok(mc);
+	assert_int_equal(block_info(mc, FIRST_BLOCK).zone, MHP_ZONE_NORMAL);
+	assert_int_equal(block_info(mc, FIRST_BLOCK + 1).zone, MHP_ZONE_NORMAL);
+	assert_int_equal(block_info(mc, FIRST_BLOCK + 2).zone, MHP_ZONE_NORMAL);
+	assert_int_equal(mhp_poison_hard(mc->m,
+					 block_start(mc, FIRST_BLOCK + 3) - 1,
+					 NULL),
+			 0);
+	assert_int_equal(mhp_offline_and_remove(mc->m, range, MHP_NO_DEADLINE,
+						flags, NULL),
+			 MHP_ERR_BUSY);
+	assert_int_equal(block_info(mc, FIRST_BLOCK + 2).state,
+			 MHP_BLOCK_OFFLINE);
+	assert_int_equal(mhp_frame_free(mc->m, pfn, 0), 0);
+}
+
 static const struct machine_test tests[] = {
 	{.name = "online", .run = test_online},
 	{.name = "remove", .run = test_remove},
@@ -360,6 +392,7 @@ static const struct machine_test tests[] = {
 	{.name = "ranges", .run = test_ranges},
 	{.name = "ranges_wrong", .run = test_ranges_wrong},
 	{.name = "twice", .run = test_twice},
+	{.name = "back_by_policy", .run = test_back_by_policy},
 };
 
 int main(void)

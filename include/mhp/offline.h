@@ -28,6 +28,10 @@ struct mhp;
 /** Removal only: try a block that refused once more when all others have been
  * taken offline. */
 #define MHP_OFFLINE_TWICE (1u << 1)
+/** Removal only: when it fails, what went offline goes back online where the
+ * policy puts it then, as Linux does it for devices, not in the zone that it
+ * had; a block with bad pages stays offline. */
+#define MHP_OFFLINE_BACK_BY_POLICY (1u << 2)
 
 /**
  * struct mhp_progress - how far an offlining is

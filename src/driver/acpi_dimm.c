@@ -174,9 +174,11 @@ static int dimm_remove(struct mhp *m, struct mhp_dimm *dimm,
 	struct mhp_report refusal;
 	int err;
 
+	if (mhp_profile(m) != MHP_PROFILE_NATIVE)
+		flags |= MHP_OFFLINE_TWICE | MHP_OFFLINE_BACK_BY_POLICY;
 	err = mhp_offline_and_remove_ranges(m, dimm->ranges, dimm->nr_ranges,
 					    deadline_ns, flags, &refusal);
-	if (dimm_may_pass(err, refusal.why))
+	if (!(flags & MHP_OFFLINE_TWICE) && dimm_may_pass(err, refusal.why))
 		err = mhp_offline_and_remove_ranges(
 			m, dimm->ranges, dimm->nr_ranges, deadline_ns,
 			flags | MHP_OFFLINE_TWICE, &refusal);
