@@ -116,6 +116,17 @@ static struct mhp_range withheld_range(struct trial *t)
 			      range.nr_pages - memmap);
 }
 
+/* Pages in use, and elsewhere only pageblocks that were never used. */
+static void ready_used(struct trial *t)
+{
+	unsigned int i;
+
+	ready_added(t);
+	assert_int_equal(call_online(t), 0);
+	for (i = 0; i < NR_HELD; i++)
+		assert_non_null(shelf_alloc(t->shelf, NULL));
+}
+
 static int call_withhold(struct trial *t)
 {
 	return mhp_withhold(t->mc.m, withheld_range(t), MHP_NO_DEADLINE, NULL);
@@ -152,7 +163,7 @@ static const struct subject subjects[] = {
 	 SNAP_NO_PAGES},
 	{"alloc", ready_nothing, call_alloc, 0},
 	{"add_withheld", ready_nothing, call_add_withheld, 0},
-	{"withhold", ready_online, call_withhold, SNAP_NO_PAGES},
+	{"withhold", ready_used, call_withhold, SNAP_NO_PAGES},
 	{"release", ready_withheld, call_release, 0},
 };
 
