@@ -90,7 +90,8 @@ MHP_MUST_CHECK MHP_API int mhp_dimm_insert(struct mhp *m, struct mhp_dimm *dimm,
  *
  * A page that is pinned ends it before anything moves. One that cannot move, or
  * whose owner refuses, is looked at twice: it may be gone when other blocks of
- * the device are offline. A DIMM that was refused at insertion has nothing to give up.
+ * the device are offline. A DIMM that was refused at insertion has nothing to
+ * give up.
  *
  * @deadline_ns: absolute; MHP_NO_DEADLINE
  * @flags: MHP_OFFLINE_*

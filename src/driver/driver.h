@@ -29,4 +29,15 @@ static inline void driver_copy(struct mhp_report *to,
 		*to = *from;
 }
 
+/** driver_hosts() - whether a block could carry its own memmap, if it were
+ * asked for so: 1, 0, or an error */
+static inline int driver_hosts(struct mhp *m, enum mhp_placement placement)
+{
+	uint64_t nr_pages = 0;
+	int err = mhp_hosted_pages(m, mhp_block_range(mhp_geometry(m), 0),
+				   placement, &nr_pages);
+
+	return err ? err : nr_pages > 0;
+}
+
 #endif
