@@ -51,8 +51,8 @@
  *    mover for a page, and a page that is freed in memory that leaves is not
  *    allocated again.
  *
- * 9. LOST is set by compare-and-swap in a life that was read before the word was
- *    seen to be live and to have the broken page; so if the entry has been freed
+ * 9. LOST is set by compare-and-swap in a life that was read before the word
+ *    was seen to be live and to have the broken page. If the entry was freed
  *    since, the generation has changed and it fails. If it has moved, what was
  *    copied is lost just as well.
  *
