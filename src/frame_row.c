@@ -48,9 +48,21 @@ static uint64_t run_find(const struct search *s, const struct pageblock *pb,
 	return row_runs(*old | ~s->m->layout.row_mask, s->order, s->align);
 }
 
+/* Whether the rows of a run from @row on look free. */
+static bool run_rows_free(const struct search *s, const struct pageblock *pb,
+			  uint32_t row)
+{
+	uint32_t i;
+
+	for (i = 0; i < run_nr_rows(s->order); i++)
+		if (mhp_port_load(&pb->rows[row + i]))
+			return false;
+	return true;
+}
+
 bool frame_has_run(const struct search *s, const struct pageblock *pb)
 {
-	uint32_t row, i, step = run_row_step(s), nr = run_nr_rows(s->order);
+	uint32_t row, step = run_row_step(s);
 
 	for (row = 0; row < pageblock_nr_rows(s->m); row += step) {
 		uint64_t old;
@@ -60,9 +72,7 @@ bool frame_has_run(const struct search *s, const struct pageblock *pb)
 				return true;
 			continue;
 		}
-		for (i = 0; i < nr && !mhp_port_load(&pb->rows[row + i]); i++)
-			;
-		if (i == nr)
+		if (run_rows_free(s, pb, row))
 			return true;
 	}
 	return false;
@@ -163,13 +173,15 @@ static enum frame_try run_try_rows(struct search *s, const struct pageblock *pb,
 	enum frame_try result = FRAME_FULL;
 	uint32_t i, nr = run_nr_rows(s->order);
 
-	if (run_pfn(s, pb, row, 0) + (UINT64_C(1) << s->order) > s->limit_pfn)
+	/* Rows that are taken and undone would close a pageblock that was just
+	 * opened, if all that is in it is kept. */
+	if (run_pfn(s, pb, row, 0) + (UINT64_C(1) << s->order) > s->limit_pfn ||
+	    !run_rows_free(s, pb, row))
 		return FRAME_FULL;
 	for (i = 0; i < nr; i++) {
 		uint64_t none = 0;
 
-		if (mhp_port_load(&pb->rows[row + i]) ||
-		    !mhp_port_cas(&pb->rows[row + i], &none, UINT64_MAX))
+		if (!mhp_port_cas(&pb->rows[row + i], &none, UINT64_MAX))
 			goto undo;
 	}
 	if (run_granted(s, pb))
