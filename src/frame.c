@@ -9,6 +9,7 @@
  */
 #include "frame.h"
 
+#include "bad.h"
 #include "boot_map.h"
 #include "desc.h"
 #include "section.h"
@@ -269,7 +270,8 @@ static int frame_free_check(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 	unsigned int node;
 
 	if (order > m->layout.pageblock_order ||
-	    pfn & ((UINT64_C(1) << order) - 1) || withheld_has(m, blk, pfn))
+	    pfn & ((UINT64_C(1) << order) - 1) || withheld_has(m, blk, pfn) ||
+	    bad_kept(m, pfn) & 1)
 		return MHP_ERR_INVAL;
 	if (!block_has(status, BLOCK_BOOT))
 		return pfn - blk->start_pfn < block_memmap_pages(status)

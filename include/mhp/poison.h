@@ -15,7 +15,8 @@
  *                                                  cannot move
  *   memmap, state,  remembered, and BUSY: nobody   BUSY, not remembered
  *   embedder's      can do without it
- *   offline         remembered                     IO: nothing to move there
+ *   withheld, or    remembered                     IO: nothing to move there
+ *   offline
  *   no memory       NXIO                           IO
  *
  * Taking a page out changes no account: it stays present and managed, and is
