@@ -293,33 +293,6 @@ static void engine_page_is_remembered(struct machine *mc)
 	assert_never_given(mc);
 }
 
-static void no_memory_there(struct machine *mc)
-{
-	const mhp_pfn_t nowhere[] = {block_start(mc, FIRST_BLOCK),
-				     block_start(mc, NR_BLOCKS),
-				     MHP_PFN_NONE - 1, UINT64_C(1) << 62};
-	struct mhp_report report;
-	unsigned int i;
-	char *snap = snapshot(mc, 0);
-
-	for (i = 0; i < 4; i++) {
-		mhp_pfn_t pfn = nowhere[i];
-
-		assert_int_equal(mhp_poison_hard(mc->m, pfn, &report),
-				 MHP_ERR_NXIO);
-		assert_int_equal(report.stage, MHP_STAGE_POISON);
-		assert_int_equal(report.why, MHP_WHY_NOT_MEMORY);
-		assert_int_equal(mhp_poison_soft(mc->m, pfn, &report),
-				 MHP_ERR_IO);
-		assert_int_equal(report.why, MHP_WHY_NOT_MEMORY);
-		assert_int_equal(mhp_poison_clear(mc->m, pfn, &report),
-				 MHP_ERR_NOENT);
-		assert_int_equal(report.why, MHP_WHY_NOT_BAD);
-		assert_false(mhp_is_poisoned(mc->m, pfn));
-	}
-	unchanged(mc, snap, 0);
-}
-
 /* Known over offline, online that is refused, remove and add, in both
  * placements. */
 static void outlives_the_block(struct machine *mc)
@@ -461,91 +434,38 @@ static void while_going_offline(struct machine *mc)
 	shelf_close(shelf);
 }
 
-/* There is room for so many; one more is refused and nothing changes. */
-static void table_is_full(struct machine *mc)
+/* Withheld pages are nobody's: remembered, and not released with the rest. */
+static void withheld_page_is_remembered(struct machine *mc)
 {
-	struct mhp_boot_range boot[2];
-	struct mhp_model_config config = machine_config(mc->c, boot);
-	struct mhp_report report;
-	mhp_pfn_t pfn, held;
-	char *snap;
+	mhp_pfn_t end, pfn;
+	struct mhp_range range;
 
-	machine_end(mc);
-	config.max_bad_pages = 3;
-	machine_start_config(mc, mc->c, &config);
 	plug(mc, FIRST_BLOCK, 1, MHP_PLACEMENT_BLOCK, MHP_ONLINE_KERNEL);
-	held = alloc_unmovable(mc, 0);
-	pfn = block_end(mc, FIRST_BLOCK) - 4;
-	assert_int_equal(mhp_poison_hard(mc->m, pfn, NULL), 0);
-	assert_int_equal(mhp_poison_hard(mc->m, pfn + 1, NULL), 0);
-	assert_int_equal(mhp_poison_soft(mc->m, pfn + 2, NULL), 0);
-	snap = snapshot(mc, 0);
-	assert_int_equal(mhp_poison_hard(mc->m, pfn + 3, &report),
-			 MHP_ERR_NOSPC);
-	assert_int_equal(report.why, MHP_WHY_TABLE_FULL);
-	assert_int_equal(mhp_poison_soft(mc->m, pfn + 3, &report),
-			 MHP_ERR_NOSPC);
-	assert_int_equal(mhp_poison_hard(mc->m, held, NULL), MHP_ERR_NOSPC);
-	assert_int_equal(mhp_poison_hard(mc->m, pfn, NULL), MHP_ERR_HWPOISON);
-	assert_int_equal(mhp_poison_soft(mc->m, pfn, NULL), 0);
-	unchanged(mc, snap, 0);
-	assert_int_equal(mhp_poison_clear(mc->m, pfn + 1, NULL), 0);
-	assert_int_equal(mhp_poison_hard(mc->m, held, NULL), 0);
-	assert_int_equal(mhp_frame_free(mc->m, held, 0), 0);
-	assert_poisoned(mc, held);
-	check_ok(mc);
-}
-
-/* From a callback that runs under the mutex nothing is possible but to ask. */
-static int notified(struct mhp_notifier *self, struct mhp *m,
-		    const struct mhp_notice *notice)
-{
-	struct mhp_report report;
-
-	(void)self;
-	(void)notice;
-	assert_int_equal(mhp_poison_hard(m, 0, &report), MHP_ERR_DEADLK);
-	assert_int_equal(report.why, MHP_WHY_REENTERED);
-	assert_int_equal(mhp_poison_soft(m, 0, NULL), MHP_ERR_DEADLK);
-	assert_int_equal(mhp_poison_clear(m, 0, NULL), MHP_ERR_DEADLK);
-	assert_false(mhp_is_poisoned(m, 0));
-	return 0;
-}
-
-static void reentered(struct machine *mc)
-{
-	struct mhp_notifier notifier = {.notify = notified};
-
-	assert_int_equal(mhp_notifier_register(mc->m, &notifier), 0);
-	plug(mc, FIRST_BLOCK, 1, MHP_PLACEMENT_BLOCK, MHP_ONLINE_KERNEL);
-	assert_int_equal(mhp_notifier_unregister(mc->m, &notifier), 0);
-	assert_int_equal(stat_now(mc).nr_poisoned, 0);
-}
-
-/* Linux finds no page in memory that is offline, and says that it cannot help
- * where nothing moves; it remembers all the same. */
-static void as_linux_says(struct machine *mc)
-{
-	struct mhp_boot_range boot[2];
-	struct mhp_model_config config = machine_config(mc->c, boot);
-	mhp_pfn_t held, pfn = block_end(mc, FIRST_BLOCK) - 1;
-
-	machine_end(mc);
-	config.profile = MHP_PROFILE_LINUX_6_12;
-	config.memmap_on_memory = MHP_MEMMAP_OFF;
-	machine_start_config(mc, mc->c, &config);
-	assert_int_equal(add_blocks(mc, FIRST_BLOCK, 1, MHP_PLACEMENT_EXISTING),
-			 0);
-	assert_int_equal(mhp_poison_hard(mc->m, pfn, NULL), MHP_ERR_NXIO);
-	assert_false(mhp_is_poisoned(mc->m, pfn));
-	assert_int_equal(online_blocks(mc, FIRST_BLOCK, 1, MHP_ONLINE_KERNEL),
-			 0);
-	assert_int_equal(mhp_poison_hard(mc->m, pfn, NULL), 0);
-	held = alloc_unmovable(mc, 0);
-	assert_int_equal(mhp_poison_hard(mc->m, held, NULL), MHP_ERR_BUSY);
-	assert_true(mhp_is_poisoned(mc->m, held));
-	assert_int_equal(mhp_frame_free(mc->m, held, 0), 0);
-	assert_poisoned(mc, held);
+	assert_never_given(mc); /* so that it has been used */
+	end = block_end(mc, FIRST_BLOCK);
+	pfn = end - mhp_pageblock_pages(mc->g) / 2;
+	for (; pfn <= end - mhp_pageblock_pages(mc->g) / 2 + 1; pfn++) {
+		range = mhp_range_make(end - mhp_pageblock_pages(mc->g),
+				       mhp_pageblock_pages(mc->g));
+		assert_int_equal(
+			mhp_withhold(mc->m, range, MHP_NO_DEADLINE, NULL), 0);
+		assert_int_equal(mhp_poison_soft(mc->m, pfn, NULL), MHP_ERR_IO);
+		assert_int_equal(mhp_poison_hard(mc->m, pfn, NULL), 0);
+		assert_int_equal(page_info(mc, pfn).use, MHP_PAGE_WITHHELD);
+		assert_true(page_info(mc, pfn).poisoned);
+		check_ok(mc);
+		assert_int_equal(mhp_release(mc->m, range, NULL), 0);
+		assert_poisoned(mc, pfn);
+		assert_never_given(mc);
+		/* Bad before it is withheld, and good before it is released. */
+		assert_int_equal(
+			mhp_withhold(mc->m, range, MHP_NO_DEADLINE, NULL), 0);
+		assert_int_equal(mhp_poison_clear(mc->m, pfn, NULL), 0);
+		check_ok(mc);
+		assert_int_equal(mhp_release(mc->m, range, NULL), 0);
+		assert_int_equal(page_info(mc, pfn).use, MHP_PAGE_FREE);
+		assert_never_given(mc);
+	}
 }
 
 int main(void)
@@ -557,14 +477,11 @@ int main(void)
 		{"several_in_one_allocation", several_in_one_allocation},
 		{"memmap_is_remembered", memmap_is_remembered},
 		{"engine_page_is_remembered", engine_page_is_remembered},
-		{"no_memory_there", no_memory_there},
 		{"outlives_the_block", outlives_the_block},
 		{"boot_block_goes_offline", boot_block_goes_offline},
 		{"eject_that_fails", eject_that_fails},
 		{"while_going_offline", while_going_offline},
-		{"table_is_full", table_is_full},
-		{"reentered", reentered},
-		{"as_linux_says", as_linux_says},
+		{"withheld_page_is_remembered", withheld_page_is_remembered},
 	};
 
 	return machine_run("poison", tests, sizeof(tests) / sizeof(tests[0]),

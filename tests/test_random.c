@@ -179,6 +179,8 @@ static int wrong_free_error(const struct world *w, mhp_pfn_t pfn,
 	case MAP_OFFLINE:
 		return MHP_ERR_FAULT;
 	case MAP_FREE:
+		if (w->bad[pfn])
+			return MHP_ERR_INVAL;
 		return order ? 0 : MHP_ERR_ALREADY;
 	case MAP_WITHHELD:
 		return w->life[mhp_block_id(w->mc.g, pfn)] == MHP_BLOCK_OFFLINE
@@ -249,6 +251,13 @@ static void do_online(struct world *w, uint64_t id)
 	/* What boot memory keeps is known no more once it is MOVABLE. */
 	if (id < FIRST_BLOCK)
 		type = MHP_ONLINE_KERNEL;
+	if (world_nr_bad(w, block_range(&w->mc, id, 1))) {
+		assert_int_equal(mhp_block_online(w->mc.m, id, type, NULL),
+				 MHP_ERR_HWPOISON);
+		if (world_below(w, 2))
+			world_clear(w, block_range(&w->mc, id, 1));
+		return;
+	}
 	assert_int_equal(mhp_block_online(w->mc.m, id, type, NULL), 0);
 	world_set_life(w, id, MHP_BLOCK_ONLINE);
 }
@@ -517,6 +526,8 @@ static void do_something(struct world *w)
 		do_free(w);
 	else if (what < 80)
 		do_wrong_free(w);
+	else if (what < 85)
+		world_poison(w);
 	else if (what < 92)
 		do_lifecycle(w);
 	else if (what < 95)

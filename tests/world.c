@@ -51,7 +51,9 @@ struct world *world_start(const struct machine_case *c, uint64_t seed)
 	w->shelf = shelf_open(&w->mc);
 	w->nr_pages = block_start(&w->mc, NR_BLOCKS);
 	w->map = calloc(w->nr_pages, 1);
+	w->bad = calloc(w->nr_pages, sizeof(*w->bad));
 	assert_non_null(w->map);
+	assert_non_null(w->bad);
 	for (i = 0; i < NR_ITEMS; i++)
 		w->item_at[i] = w->item_to[i] = MHP_PFN_NONE;
 	world_read_boot(w);
@@ -89,6 +91,7 @@ void world_end(struct world *w)
 	int err;
 
 	world_settle(w);
+	world_clear(w, mhp_range_make(0, w->nr_pages));
 	shelf_close(w->shelf);
 	check_ok(&w->mc);
 	for (; !mhp_block_next(w->mc.m, &id) && id < FIRST_BLOCK; id++)
@@ -119,6 +122,7 @@ void world_end(struct world *w)
 	assert_int_equal(stat_now(&w->mc).existing_bytes, 0);
 	machine_end(&w->mc);
 	free(w->map);
+	free(w->bad);
 	free(w);
 }
 
@@ -129,9 +133,15 @@ bool world_run_is_free(const struct world *w, mhp_pfn_t pfn, unsigned int order)
 	if (w->life[world_block(w, pfn)] != MHP_BLOCK_ONLINE)
 		return false;
 	for (i = 0; i < UINT64_C(1) << order; i++)
-		if (w->map[pfn + i] != MAP_FREE)
+		if (w->map[pfn + i] != MAP_FREE || w->bad[pfn + i])
 			return false;
 	return true;
+}
+
+static void world_put(struct world *w, mhp_pfn_t pfn, unsigned int order)
+{
+	memset(w->map + pfn, MAP_TAIL, (size_t)1 << order);
+	w->map[pfn] = (uint8_t)(MAP_HEAD + order);
 }
 
 void world_take(struct world *w, mhp_pfn_t pfn, unsigned int order)
@@ -139,8 +149,7 @@ void world_take(struct world *w, mhp_pfn_t pfn, unsigned int order)
 	assert_true(pfn + (UINT64_C(1) << order) <= w->nr_pages);
 	assert_int_equal(pfn & ((UINT64_C(1) << order) - 1), 0);
 	assert_true(world_run_is_free(w, pfn, order));
-	memset(w->map + pfn, MAP_TAIL, (size_t)1 << order);
-	w->map[pfn] = (uint8_t)(MAP_HEAD + order);
+	world_put(w, pfn, order);
 }
 
 void world_give(struct world *w, mhp_pfn_t pfn, unsigned int order)
@@ -152,16 +161,15 @@ void world_give(struct world *w, mhp_pfn_t pfn, unsigned int order)
 	memset(w->map + pfn, now, (size_t)1 << order);
 }
 
-/* An item that stays in a block that is leaving is no new allocation. */
+/* An item that stays where it was is no new allocation: its block may be
+ * leaving, or a page of it bad. */
 static void world_stays(struct world *w, mhp_pfn_t pfn, unsigned int order)
 {
-	uint64_t id = world_block(w, pfn);
-	enum mhp_block_state life = w->life[id];
+	uint64_t i;
 
-	if (life == MHP_BLOCK_GOING_OFFLINE)
-		w->life[id] = MHP_BLOCK_ONLINE;
-	world_take(w, pfn, order);
-	w->life[id] = life;
+	for (i = 0; i < UINT64_C(1) << order; i++)
+		assert_int_equal(w->map[pfn + i], MAP_FREE);
+	world_put(w, pfn, order);
 }
 
 void world_sync_items(struct world *w)
@@ -377,6 +385,7 @@ static void verify_page(struct world *w, mhp_pfn_t pfn, mhp_pfn_t *head)
 	bool leaving = w->life[world_block(w, pfn)] == MHP_BLOCK_GOING_OFFLINE;
 	uint8_t what = w->map[pfn];
 
+	assert_int_equal(info.poisoned, w->bad[pfn]);
 	if (what >= MAP_HEAD)
 		*head = pfn;
 	if (what >= MAP_HEAD || what == MAP_TAIL) {
@@ -386,6 +395,8 @@ static void verify_page(struct world *w, mhp_pfn_t pfn, mhp_pfn_t *head)
 	} else if (what == MAP_ENGINE) {
 		assert_int_equal(info.use, MHP_PAGE_ALLOCATED);
 		assert_int_equal(info.owner, 1);
+	} else if (what == MAP_FREE && w->bad[pfn]) {
+		assert_int_equal(info.use, MHP_PAGE_POISONED);
 	} else if (what == MAP_FREE) {
 		assert_int_equal(info.use,
 				 leaving ? MHP_PAGE_ISOLATED : MHP_PAGE_FREE);
@@ -415,11 +426,13 @@ static void verify_block(struct world *w, uint64_t id)
 	}
 	for (; nr; nr--, pfn++) {
 		verify_page(w, pfn, &head);
-		nr_free += w->map[pfn] == MAP_FREE;
+		nr_free += w->map[pfn] == MAP_FREE && !w->bad[pfn];
 		nr_withheld += w->map[pfn] == MAP_WITHHELD;
 	}
 	b = block_info(&w->mc, id);
 	assert_int_equal(b.nr_withheld, nr_withheld);
+	assert_int_equal(b.nr_poisoned,
+			 world_nr_bad(w, block_range(&w->mc, id, 1)));
 	assert_int_equal(mhp_withheld(w->mc.m, block_range(&w->mc, id, 1)),
 			 nr_withheld);
 	assert_int_equal(b.state, w->life[id]);
@@ -434,5 +447,7 @@ void world_verify(struct world *w)
 
 	for (id = 0; id < NR_BLOCKS; id++)
 		verify_block(w, id);
+	assert_int_equal(stat_now(&w->mc).nr_poisoned,
+			 world_nr_bad(w, mhp_range_make(0, w->nr_pages)));
 	shelf_verify(w->shelf);
 }

@@ -4,6 +4,7 @@
  * by the simplest rules there are, to be compared with the engine's answers.
  *
  *   map     | MEMMAP | FREE | HEAD + 2 | TAIL | TAIL | TAIL | FREE ...
+ *   bad     whether the page is bad, whatever the map says of it
  *   life    state of each block, as the test believes
  *
  * What it does not model: which pageblocks are for movable pages. It asks the
@@ -39,6 +40,7 @@ struct world {
 	struct shelf *shelf;
 	uint64_t nr_pages;
 	uint8_t *map;
+	bool *bad;
 	enum mhp_block_state life[NR_BLOCKS];
 	struct held held[NR_HELD];
 	mhp_pfn_t item_at[NR_ITEMS]; /* where the map has an item, or NONE */
@@ -95,6 +97,13 @@ mhp_pfn_t world_border(const struct world *w, mhp_pfn_t pfn);
 
 /** world_outlook() - what emptying a range would meet */
 struct outlook world_outlook(const struct world *w, struct mhp_range range);
+
+/** world_poison() - one page goes bad, or becomes good again */
+void world_poison(struct world *w);
+
+/** world_nr_bad() - bad pages of a range; world_clear() - make them good */
+uint64_t world_nr_bad(const struct world *w, struct mhp_range range);
+void world_clear(struct world *w, struct mhp_range range);
 
 /** world_could_serve() - whether a free run as requested exists */
 bool world_could_serve(struct world *w, const struct mhp_request *request);
