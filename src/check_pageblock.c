@@ -124,6 +124,8 @@ static bool check_hints(const struct subject *s)
 		return false;
 	if (full && !pageblock_full(s->m, &s->pb))
 		return false;
+	if (s->word & PB_USED && pageblock_never_used(s->m, s->pb.blk))
+		return false;
 	return !pageblock_hint_nowhole(s->m, s->pb.blk, i) ||
 	       !pageblock_is_free(s->word);
 }

@@ -157,6 +157,8 @@ static inline bool block_serves(uint64_t status)
 struct zone {
 	mhp_word_t free_from; /* a hint: pfn of the lowest block that has a free
 				 pageblock */
+	mhp_word_t used_end;  /* a hint: pfn behind the highest block of which a
+				pageblock was ever opened; only grows */
 	struct mhp_block *blocks;  /* [rcu] online blocks wholly in this zone */
 	struct mhp_range span;	   /* [mutex] first to last page, holes too */
 	uint64_t nr_present;	   /* [mutex] pages */

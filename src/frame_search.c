@@ -177,6 +177,7 @@ static uint64_t open_first(struct search *s, const struct pageblock *pb)
 
 	if (m->ops->first_use && m->ops->first_use(m->ops_ctx, range))
 		return 0;
+	pageblock_raise_used(m, pb->blk);
 	/* Bits of pages that are not the allocator's, before anybody looks. */
 	return PB_USED | pageblock_set_kept(m, pb);
 }

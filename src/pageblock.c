@@ -77,6 +77,29 @@ static void hint_lower_free_from(struct mhp *m, const struct mhp_block *blk)
 		mhp_port_store(from, blk->start_pfn);
 }
 
+static mhp_word_t *used_end(struct mhp *m, const struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+
+	return &zone_of(m, block_node(status), block_zone(status))->used_end;
+}
+
+void pageblock_raise_used(struct mhp *m, const struct mhp_block *blk)
+{
+	mhp_word_t *end = used_end(m, blk);
+	uint64_t pfn = blk->start_pfn + m->layout.block_pages;
+	uint64_t old = mhp_port_load(end);
+
+	while (old < pfn && !mhp_port_cas(end, &old, pfn))
+		mhp_port_relax();
+}
+
+bool pageblock_never_used(struct mhp *m, const struct mhp_block *blk)
+{
+	return !block_has(block_status(blk), BLOCK_MANY) &&
+	       mhp_port_load_seq(used_end(m, blk)) <= blk->start_pfn;
+}
+
 void pageblock_clear_nowhole(struct mhp *m, const struct pageblock *pb)
 {
 	mhp_word_t *hint = hint_of(pb, m->layout.nowhole_offset);

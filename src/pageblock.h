@@ -240,6 +240,12 @@ bool pageblock_hint_nowhole(const struct mhp *m, const struct mhp_block *blk,
 void pageblock_set_nowhole(struct mhp *m, struct mhp_block *blk, uint32_t i);
 /** pageblock_set_small() - set the hint of an opened pageblock, and verify */
 void pageblock_set_small(struct mhp *m, const struct pageblock *pb);
+/** pageblock_raise_used() - a pageblock of the block is opened for the first
+ * time: before it is */
+void pageblock_raise_used(struct mhp *m, const struct mhp_block *blk);
+/** pageblock_never_used() - whether no pageblock of the block was ever opened;
+ * false if unknown */
+bool pageblock_never_used(struct mhp *m, const struct mhp_block *blk);
 /** pageblock_clear_nowhole() - a pageblock became free */
 void pageblock_clear_nowhole(struct mhp *m, const struct pageblock *pb);
 /** pageblock_clear_full() - a page of it became free */

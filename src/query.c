@@ -114,6 +114,33 @@ int mhp_block_next(struct mhp *m, uint64_t *block_id)
 	return err;
 }
 
+static uint64_t block_nodes(struct mhp *m, struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk), nodes = 0;
+	struct mhp_range range = mhp_range_make(blk->start_pfn,
+						m->layout.block_pages);
+	uint32_t i;
+
+	if (!block_has(status, BLOCK_MANY))
+		return UINT64_C(1) << block_node(status);
+	for (i = 0; i < m->nr_boot; i++)
+		if (range_cut(m->boot[i].range, range).nr_pages)
+			nodes |= UINT64_C(1) << m->boot[i].node;
+	return nodes;
+}
+
+uint64_t mhp_block_nodes(struct mhp *m, uint64_t block_id)
+{
+	struct mhp_block *blk;
+	uint64_t nodes;
+
+	mhp_port_read_lock();
+	blk = block_find(m, block_id);
+	nodes = blk ? block_nodes(m, blk) : 0;
+	mhp_port_read_unlock();
+	return nodes;
+}
+
 /* What a page of a block that serves is, by words and rows. */
 static void page_describe(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 			  struct mhp_page_info *info)

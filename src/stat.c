@@ -2,8 +2,7 @@
 /* Statistics and zones as numbers. Counting is done by those who change things;
  * here it is only read. */
 #include "stat.h"
-#include "boot_map.h"
-#include "pageblock.h"
+#include "count.h"
 #include "section.h"
 #include "zone.h"
 
@@ -77,48 +76,9 @@ int mhp_stat_read(struct mhp *m, struct mhp_stat *stat)
 	return 0;
 }
 
-/* Free pages of a block that belong to a zone of a node. */
-static uint64_t zone_block_free(struct mhp *m, struct mhp_block *blk,
-				unsigned int node, enum mhp_zone_type zone)
-{
-	bool many = block_has(block_status(blk), BLOCK_MANY);
-	uint64_t nr = 0;
-	uint32_t i;
-
-	if (!zone_share(m, blk, node, zone).nr_present)
-		return 0;
-	for (i = pageblock_first(m, blk); i < m->layout.nr_pageblocks; i++) {
-		struct pageblock pb = pageblock_at(m, blk, i);
-		uint64_t word = mhp_port_load_seq(pb.word);
-		unsigned int of = 0;
-
-		if (many && (boot_pageblock_zone(m, pageblock_pfn(m, &pb),
-						 &of) != zone ||
-			     of != node))
-			continue;
-		if (!(word & PB_ISOLATED))
-			nr += pageblock_nr_free(m, &pb, word);
-	}
-	return nr;
-}
-
-static uint64_t zone_free(struct mhp *m, unsigned int node,
-			  enum mhp_zone_type zone)
-{
-	struct mhp_range span = zone_of(m, node, zone)->span;
-	struct mhp_block *blk = section_next_block(m, span.start_pfn);
-	uint64_t nr = 0;
-
-	while (blk && blk->start_pfn < mhp_range_end_pfn(span)) {
-		nr += zone_block_free(m, blk, node, zone);
-		blk = section_next_block(m, blk->start_pfn +
-						    m->layout.block_pages);
-	}
-	return nr;
-}
-
-int mhp_zone_query(struct mhp *m, unsigned int node, enum mhp_zone_type zone,
-		   struct mhp_zone_info *info)
+static int zone_describe(struct mhp *m, unsigned int node,
+			 enum mhp_zone_type zone, bool count,
+			 struct mhp_zone_info *info)
 {
 	const struct zone *z;
 	int err;
@@ -134,8 +94,20 @@ int mhp_zone_query(struct mhp *m, unsigned int node, enum mhp_zone_type zone,
 		.span = z->span,
 		.nr_present = z->nr_present,
 		.nr_managed = z->nr_managed,
-		.nr_free = zone_free(m, node, zone),
+		.nr_free = count ? count_zone_free(m, node, zone) : 0,
 	};
 	mhp_unlock(m);
 	return 0;
+}
+
+int mhp_zone_query(struct mhp *m, unsigned int node, enum mhp_zone_type zone,
+		   struct mhp_zone_info *info)
+{
+	return zone_describe(m, node, zone, true, info);
+}
+
+int mhp_zone_sizes(struct mhp *m, unsigned int node, enum mhp_zone_type zone,
+		   struct mhp_zone_info *info)
+{
+	return zone_describe(m, node, zone, false, info);
 }

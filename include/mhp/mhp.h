@@ -378,6 +378,17 @@ MHP_MUST_CHECK MHP_API int mhp_block_query(struct mhp *m, uint64_t block_id,
 MHP_MUST_CHECK MHP_API int mhp_block_next(struct mhp *m, uint64_t *block_id);
 
 /**
+ * mhp_block_nodes() - the nodes that a memory block has pages of
+ *
+ * @block_id: index in blocks
+ *
+ * Context: any but NMI.
+ * Return: a mask, bit n for node n; 0 if there is no such block. More than one
+ *   bit only for boot memory.
+ */
+MHP_API uint64_t mhp_block_nodes(struct mhp *m, uint64_t block_id);
+
+/**
  * struct mhp_zone_info - a zone of a node
  */
 struct mhp_zone_info {
@@ -414,6 +425,42 @@ MHP_MUST_CHECK MHP_API int mhp_zone_query(struct mhp *m, unsigned int node,
  * Return: whether; false if there is no such node.
  */
 MHP_API bool mhp_node_is_alive(const struct mhp *m, unsigned int node);
+
+/**
+ * mhp_zone_sizes() - look at a zone without counting what is free
+ *
+ * @node: its node
+ * @zone: which of its zones
+ * @info: receives the answer; nr_free is 0
+ *
+ * Context: takes the mutex.
+ * Return: 0; MHP_ERR_INVAL (no such node or zone); MHP_ERR_DEADLK.
+ */
+MHP_MUST_CHECK MHP_API int mhp_zone_sizes(struct mhp *m, unsigned int node,
+					  enum mhp_zone_type zone,
+					  struct mhp_zone_info *info);
+
+/** Orders of free runs that mhp_zone_runs() tells apart, at most. */
+#define MHP_MAX_RUN_ORDERS 17
+
+/**
+ * mhp_zone_runs() - the free memory of a zone, by the size of its runs
+ *
+ * A run is 2^order free pages, naturally aligned, not part of a larger one. A
+ * run can be larger than a pageblock, and so than what can be allocated: up to
+ * order 10, the pageblock's or the memory block's, whichever is between.
+ *
+ * @node: its node
+ * @zone: which of its zones
+ * @nr_runs: receives the number of runs of each order
+ *
+ * Context: takes the mutex; looks at every row of pageblocks in use.
+ * Return: the number of orders, from 0 on, that there can be; MHP_ERR_INVAL (no
+ *   such node or zone); MHP_ERR_DEADLK.
+ */
+MHP_MUST_CHECK MHP_API int mhp_zone_runs(struct mhp *m, unsigned int node,
+					 enum mhp_zone_type zone,
+					 uint64_t nr_runs[MHP_MAX_RUN_ORDERS]);
 
 /**
  * struct mhp_resource - memory that was added, or found at boot, as one
