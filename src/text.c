@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Bounded text; see text.h. */
 #include "text.h"
+#include "mhp/err.h"
 
 void text_init(struct text *t, char *start, size_t size_bytes)
 {
@@ -42,6 +43,29 @@ static void text_digits(struct text *t, uint64_t value, unsigned int base,
 void text_decimal(struct text *t, uint64_t value)
 {
 	text_digits(t, value, 10, 1);
+}
+
+static void text_blanks(struct text *t, size_t n, unsigned int width)
+{
+	for (; n < width; n++)
+		text_char(t, ' ');
+}
+
+void text_right(struct text *t, uint64_t value, unsigned int width)
+{
+	uint64_t rest = value / 10;
+	unsigned int n = 1;
+
+	for (; rest; rest /= 10)
+		n++;
+	text_blanks(t, n, width);
+	text_decimal(t, value);
+}
+
+void text_left(struct text *t, const char *s, unsigned int width)
+{
+	text_string(t, s);
+	text_blanks(t, text_length(s), width);
 }
 
 void text_hex(struct text *t, uint64_t value, unsigned int min_digits)
@@ -92,4 +116,48 @@ size_t text_parse_decimal(const char *s, size_t n, uint64_t *value)
 	if (i)
 		*value = v;
 	return i;
+}
+
+/* The value of a digit, or 16. */
+static unsigned int digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return (unsigned int)(c - '0');
+	if (c >= 'a' && c <= 'f')
+		return (unsigned int)(c - 'a') + 10;
+	return c >= 'A' && c <= 'F' ? (unsigned int)(c - 'A') + 10 : 16;
+}
+
+/* Which base the prefix says, and how long it is. A single 0 is octal too. */
+static unsigned int number_base(const char *s, size_t n, size_t *length)
+{
+	*length = 0;
+	if (n < 1 || s[0] != '0')
+		return 10;
+	if (n < 3 || (s[1] != 'x' && s[1] != 'X') || digit_value(s[2]) > 15)
+		return 8;
+	*length = 2;
+	return 16;
+}
+
+int text_parse_number(const char *s, size_t n, uint64_t max, uint64_t *value)
+{
+	size_t plus = n && s[0] == '+', i;
+	unsigned int base = number_base(s + plus, n - plus, &i);
+	size_t first = i += plus;
+	bool fits = true;
+	uint64_t v = 0;
+
+	for (; i < n && digit_value(s[i]) < base; i++) {
+		fits = fits && v <= (UINT64_MAX - digit_value(s[i])) / base;
+		v = v * base + digit_value(s[i]);
+	}
+	if (!fits)
+		return MHP_ERR_RANGE;
+	if (i == first || i < n)
+		return MHP_ERR_INVAL;
+	if (v > max)
+		return MHP_ERR_RANGE;
+	*value = v;
+	return 0;
 }

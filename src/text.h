@@ -27,6 +27,12 @@ void text_string(struct text *t, const char *s);
 /** text_decimal() - append a number */
 void text_decimal(struct text *t, uint64_t value);
 
+/** text_right() - append a number, right-aligned in @width columns */
+void text_right(struct text *t, uint64_t value, unsigned int width);
+
+/** text_left() - append a string, filled with blanks to @width columns */
+void text_left(struct text *t, const char *s, unsigned int width);
+
 /** text_hex() - append a number in lower-case hex, at least @min_digits long */
 void text_hex(struct text *t, uint64_t value, unsigned int min_digits);
 
@@ -45,5 +51,18 @@ void text_copy(char *to, size_t size_bytes, const char *from);
  * Return: number of characters read, 0 if none or if it does not fit.
  */
 size_t text_parse_decimal(const char *s, size_t n, uint64_t *value);
+
+/**
+ * text_parse_number() - read a whole text as a number, as Linux does
+ *
+ * Decimal; with a leading 0 octal, with 0x hex; one leading + is allowed.
+ *
+ * @max: largest number that is wanted
+ * @value: receives it; untouched on failure
+ *
+ * Return: 0; MHP_ERR_INVAL (no number, or something behind it); MHP_ERR_RANGE
+ *   (larger than @max).
+ */
+int text_parse_number(const char *s, size_t n, uint64_t max, uint64_t *value);
 
 #endif

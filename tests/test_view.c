@@ -192,9 +192,6 @@ static void test_policy(struct machine *mc)
 static void test_no_file(struct machine *mc)
 {
 	static const char *const paths[] = {
-		"",
-		"memory8",
-		"memory8/",
 		"memory8/state/",
 		"memory8/states",
 		"memory08/state",
@@ -221,8 +218,24 @@ static void test_no_file(struct machine *mc)
 	}
 	assert_int_equal(mhp_view_read(mc->m, "", text, sizeof(text), NULL),
 			 MHP_ERR_NOENT);
+}
+
+/* The path of the directory itself is no file. */
+static void test_directory(struct machine *mc)
+{
+	static const char *const paths[] = {"", "memory8", "memory8/"};
+	char text[64];
+	size_t i;
+
+	plug_one(mc);
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		assert_int_equal(view_read(mc, paths[i], text, sizeof(text)),
+				 MHP_ERR_ISDIR);
+		assert_int_equal(view_put(mc, paths[i], "online"),
+				 MHP_ERR_ISDIR);
+	}
 	assert_int_equal(mhp_view_write(mc->m, "/", "1", 1, NULL),
-			 MHP_ERR_NOENT);
+			 MHP_ERR_ISDIR);
 }
 
 static void test_read_only(struct machine *mc)
@@ -310,15 +323,11 @@ static void test_refusal(struct machine *mc)
 }
 
 static const struct machine_test tests[] = {
-	{"texts", test_texts},
-	{"room", test_room},
-	{"ends", test_ends},
-	{"already", test_already},
-	{"booleans", test_booleans},
-	{"policy", test_policy},
-	{"no_file", test_no_file},
-	{"read_only", test_read_only},
-	{"on_its_way", test_on_its_way},
+	{"texts", test_texts},	       {"room", test_room},
+	{"ends", test_ends},	       {"already", test_already},
+	{"booleans", test_booleans},   {"policy", test_policy},
+	{"no_file", test_no_file},     {"directory", test_directory},
+	{"read_only", test_read_only}, {"on_its_way", test_on_its_way},
 	{"refusal", test_refusal},
 };
 

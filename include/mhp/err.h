@@ -34,6 +34,8 @@ extern "C" {
 	XX(BUSY, 16, "in use")                               \
 	XX(EXIST, 17, "exists already")                      \
 	XX(NODEV, 19, "no such device")                      \
+	XX(NOTDIR, 20, "not a directory")                    \
+	XX(ISDIR, 21, "is a directory")                      \
 	XX(INVAL, 22, "invalid argument or state")           \
 	XX(NFILE, 23, "too many mappings or files")          \
 	XX(NOSPC, 28, "no space")                            \
@@ -129,6 +131,7 @@ enum mhp_stage {
 	XX(NO_SLOT, "no such device, or no slot or address space is left")    \
 	XX(READ_ONLY, "the file is read-only")                                \
 	XX(NO_FILE, "no such file")                                           \
+	XX(DIRECTORY, "it is a directory")                                    \
 	XX(HOST_FAILED, "the host system refused")                            \
 	XX(POISON, "the page is bad")                                         \
 	XX(NOT_MEMORY, "no memory there that could be taken out")             \

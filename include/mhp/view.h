@@ -2,9 +2,12 @@
 /*
  * Views: the state of an instance as Linux's files, to read and to write.
  *
- * A path is absolute ("/sys/devices/system/memory/memory32/state"). The texts
- * and the errors are those of the kernel's files. Every front end (the tool's
- * cat and write, a mounted file system, a console) goes through here.
+ * A path is absolute ("/sys/devices/system/memory/memory32/state") and has one
+ * form: no "..", no double slash, numbers without leading zeros. The texts and
+ * the errors are those of the kernel's files. Every front end (the tool's cat
+ * and write, a mounted file system, a console) goes through here.
+ *
+ * docs/SPEC.md has the table of all files.
  */
 #ifndef MHP_VIEW_H
 #define MHP_VIEW_H
@@ -30,8 +33,10 @@ struct mhp;
  * @report: optional
  *
  * Context: takes the mutex; may sleep.
- * Return: length of the content; MHP_ERR_NOENT (no such file); MHP_ERR_ACCES
- *   (write-only); MHP_ERR_NOSPC (@text is too small).
+ * Return: length of the content; MHP_ERR_NOENT (no such file); MHP_ERR_ISDIR (a
+ *   directory, or a link to one); MHP_ERR_ACCES (write-only); MHP_ERR_NOSPC
+ *   (@text is too small); MHP_ERR_DEADLK (from a callback, and the file needs
+ *   the mutex).
  */
 MHP_MUST_CHECK MHP_API int mhp_view_read(struct mhp *m, const char *path,
 					 char *text, size_t size_bytes,
@@ -41,18 +46,72 @@ MHP_MUST_CHECK MHP_API int mhp_view_read(struct mhp *m, const char *path,
  * mhp_view_write() - write to a file
  *
  * @path: absolute
- * @value: what is written; a final newline or zero is ignored
+ * @value: what is written, at most 4096 bytes; a final newline or zero is
+ *   ignored, also one behind the other
  * @size_bytes: of @value
  * @report: optional
  *
  * Context: that of what the file does: may offline a block.
- * Return: 0; MHP_ERR_NOENT (no such file); MHP_ERR_ACCES (read-only);
- *   MHP_ERR_INVAL (unknown word, or the state it has already); or the error of
- *   the operation.
+ * Return: 0; MHP_ERR_NOENT (no such file); MHP_ERR_ISDIR (a directory);
+ *   MHP_ERR_ACCES (read-only); MHP_ERR_INVAL (not what the file takes, too
+ *   long, or the state it has already); MHP_ERR_RANGE (a number that is too
+ *   large); or the error of the operation. What was wrong changes nothing.
  */
 MHP_MUST_CHECK MHP_API int mhp_view_write(struct mhp *m, const char *path,
 					  const char *value, size_t size_bytes,
 					  struct mhp_report *report);
+
+/** What an entry of a directory is. */
+enum mhp_view_kind {
+	MHP_VIEW_FILE = 0,
+	MHP_VIEW_DIRECTORY,
+	MHP_VIEW_LINK, /* to a directory */
+};
+
+/** Longest name, and longest target of a link, with their zeros. */
+#define MHP_VIEW_NAME_MAX 32
+#define MHP_VIEW_TARGET_MAX 64
+
+/**
+ * struct mhp_view_entry - a file, a directory or a link
+ */
+struct mhp_view_entry {
+	char name[MHP_VIEW_NAME_MAX];	  /* without its directory; "" is "/" */
+	char target[MHP_VIEW_TARGET_MAX]; /* of a link: a relative path */
+	enum mhp_view_kind kind;
+	uint16_t mode;	     /* permissions as in chmod: 0444, 0644, 0200 */
+	uint32_t size_bytes; /* what stat says, not the length of the text */
+};
+
+/**
+ * mhp_view_stat() - what a path is
+ *
+ * @path: absolute; a link is described itself, with a slash behind it the
+ *   directory it leads to
+ * @entry: receives the answer; untouched on failure
+ *
+ * Context: any but NMI.
+ * Return: 0; MHP_ERR_NOENT.
+ */
+MHP_MUST_CHECK MHP_API int mhp_view_stat(struct mhp *m, const char *path,
+					 struct mhp_view_entry *entry);
+
+/**
+ * mhp_view_list() - the next entry of a directory
+ *
+ * What comes or goes between the calls is seen or not; what stays is seen once.
+ *
+ * @path: of a directory, or a link to one
+ * @cursor: 0 for the first entry; moves on
+ * @entry: receives the entry, if there is one
+ *
+ * Context: any but NMI.
+ * Return: 1; 0 (there are no more); MHP_ERR_NOENT (no such directory);
+ *   MHP_ERR_NOTDIR (a file).
+ */
+MHP_MUST_CHECK MHP_API int mhp_view_list(struct mhp *m, const char *path,
+					 uint64_t *cursor,
+					 struct mhp_view_entry *entry);
 
 #ifdef __cplusplus
 }
