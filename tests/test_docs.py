@@ -92,7 +92,7 @@ def header_errors():
     calls = {}
     for name in ("acpi_dimm", "dax_kmem", "dimm_bus", "extent", "frame", "lmb",
                  "mhp", "notify", "offline", "owner", "poison", "policy",
-                 "standby", "view", "withhold"):
+                 "standby", "view", "virtio_mem", "withhold"):
         text = text_of(f"include/mhp/{name}.h")
         for comment in re.findall(r"^/\*\*\n \* (mhp_\w+\(\) - .*?)\*/", text,
                                   re.M | re.S):

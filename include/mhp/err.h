@@ -138,7 +138,10 @@ enum mhp_stage {
 	XX(NOT_BAD, "the page is not known to be bad")                        \
 	XX(KEPT, "the page is memmap, state or kept by the embedder")         \
 	XX(TABLE_FULL, "no room to remember one more")                        \
-	XX(NOT_NEXT, "the pages are not next to the withheld ones")
+	XX(NOT_NEXT, "the pages are not next to the withheld ones")           \
+	XX(DEVICE_CONFIG, "the device's configuration breaks a rule")         \
+	XX(DEVICE_ANSWER, "the device broke its protocol")                    \
+	XX(DEVICE_BUSY, "the device cannot do it now")
 
 /** Why a call failed. */
 enum mhp_why {
