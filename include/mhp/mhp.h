@@ -193,10 +193,11 @@ struct mhp_add_request {
  * Context: takes the mutex; may sleep.
  * Return: 0; MHP_ERR_INVAL (empty, not whole blocks, bad node or placement,
  *   unknown flag, a group that is not registered or of another node);
- *   MHP_ERR_2BIG (beyond max_pfn; empty, in a Linux profile); MHP_ERR_EXIST (memory is known there);
- *   MHP_ERR_OPNOTSUPP (MHP_ADD_STRICT and the placement is impossible);
- *   MHP_ERR_NOMEM; MHP_ERR_DEADLK; or what an operation returned. On failure
- *   nothing of the range is known, and everything is as before.
+ *   MHP_ERR_2BIG (beyond max_pfn; empty, in a Linux profile); MHP_ERR_EXIST
+ *   (memory is known there); MHP_ERR_OPNOTSUPP (MHP_ADD_STRICT and the
+ *   placement is impossible); MHP_ERR_NOMEM; MHP_ERR_DEADLK; or what an
+ *   operation returned. On failure nothing of the range is known, and
+ *   everything is as before.
  */
 MHP_MUST_CHECK MHP_API int mhp_add(struct mhp *m,
 				   const struct mhp_add_request *request,
