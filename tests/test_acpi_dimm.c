@@ -194,7 +194,7 @@ static void test_twice(struct machine *mc)
 	device_make(mc, &d, 1);
 	assert_int_equal(insert(mc, &d, NULL), 0);
 	assert_int_equal(insert(mc, &d, &report), MHP_ERR_ALREADY);
-	assert_int_equal(report.why, MHP_WHY_WRONG_STATE);
+	assert_int_equal(report.why, MHP_WHY_DEVICE_STATE);
 	assert_true(d.dimm.enabled);
 	assert_int_equal(eject(mc, &d, NULL), 0);
 	assert_int_equal(eject(mc, &d, NULL), 0);

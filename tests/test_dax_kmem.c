@@ -241,7 +241,7 @@ static void test_memmap(struct machine *mc)
 	assert_int_equal(
 		mhp_kmem_set_memmap_on_memory(mc->m, &b.kmem, true, &report),
 		MHP_ERR_BUSY);
-	assert_int_equal(report.why, MHP_WHY_WRONG_STATE);
+	assert_int_equal(report.why, MHP_WHY_DEVICE_STATE);
 	assert_int_equal(unbind(mc, &b, 0, NULL), 0);
 	assert_int_equal(
 		mhp_kmem_set_memmap_on_memory(mc->m, &b.kmem, true, NULL), 0);

@@ -23,6 +23,11 @@ static struct mhp_extent act_extent(const struct scenario_line *line)
 	};
 }
 
+static enum device_memmap act_memmap(const struct scenario_line *line)
+{
+	return (enum device_memmap)line->options[OPTION_DEVICE_MEMMAP];
+}
+
 static void act_plug(struct machine *machine, const struct scenario_line *line,
 		     struct snapshot *snap, struct outcome *o)
 {
@@ -37,6 +42,82 @@ static void act_unplug(struct machine *machine,
 {
 	(void)snap;
 	machine_unplug(machine, line->words[0], o);
+}
+
+static void act_dax(struct machine *machine, const struct scenario_line *line,
+		    struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_dax(machine, line->words[0], act_extent(line), act_node(line),
+		    act_memmap(line), o);
+}
+
+static void act_bind(struct machine *machine, const struct scenario_line *line,
+		     struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_bind(machine, line->words[0], o);
+}
+
+static void act_unbind(struct machine *machine,
+		       const struct scenario_line *line, struct snapshot *snap,
+		       struct outcome *o)
+{
+	(void)snap;
+	machine_unbind(machine, line->words[0], o);
+}
+
+static void act_lmb(struct machine *machine, const struct scenario_line *line,
+		    struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_lmb(machine, line->words[0], act_extent(line), act_node(line),
+		    line->options[OPTION_COUNT], o);
+}
+
+static void act_lmb_add(struct machine *machine,
+			const struct scenario_line *line, struct snapshot *snap,
+			struct outcome *o)
+{
+	(void)snap;
+	machine_lmb_add(machine, line->words[0], line->options[OPTION_COUNT],
+			o);
+}
+
+static void act_lmb_remove(struct machine *machine,
+			   const struct scenario_line *line,
+			   struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_lmb_remove(machine, line->words[0], line->options[OPTION_COUNT],
+			   o);
+}
+
+static void act_standby(struct machine *machine,
+			const struct scenario_line *line, struct snapshot *snap,
+			struct outcome *o)
+{
+	(void)snap;
+	machine_standby(machine, line->words[0], act_extent(line),
+			act_node(line), o);
+}
+
+static void act_configure(struct machine *machine,
+			  const struct scenario_line *line,
+			  struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_configure(machine, line->words[0], line->options[OPTION_BLOCK],
+			  act_memmap(line), o);
+}
+
+static void act_deconfigure(struct machine *machine,
+			    const struct scenario_line *line,
+			    struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_deconfigure(machine, line->words[0],
+			    line->options[OPTION_BLOCK], o);
 }
 
 static void act_write(struct machine *machine, const struct scenario_line *line,
@@ -107,11 +188,25 @@ static void act_snapshot(struct machine *machine,
 }
 
 static act_function *const act_functions[SCENARIO_NR_VERBS] = {
-	[SCENARIO_PLUG] = act_plug,	    [SCENARIO_UNPLUG] = act_unplug,
-	[SCENARIO_WRITE] = act_write,	    [SCENARIO_CAT] = act_cat,
-	[SCENARIO_FILL] = act_fill,	    [SCENARIO_PIN] = act_pin,
-	[SCENARIO_UNPIN] = act_unpin,	    [SCENARIO_VERIFY] = act_verify,
-	[SCENARIO_DROP] = act_drop,	    [SCENARIO_CHECK] = act_check,
+	[SCENARIO_PLUG] = act_plug,
+	[SCENARIO_UNPLUG] = act_unplug,
+	[SCENARIO_DAX] = act_dax,
+	[SCENARIO_BIND] = act_bind,
+	[SCENARIO_UNBIND] = act_unbind,
+	[SCENARIO_LMB] = act_lmb,
+	[SCENARIO_LMB_ADD] = act_lmb_add,
+	[SCENARIO_LMB_REMOVE] = act_lmb_remove,
+	[SCENARIO_STANDBY] = act_standby,
+	[SCENARIO_CONFIGURE] = act_configure,
+	[SCENARIO_DECONFIGURE] = act_deconfigure,
+	[SCENARIO_WRITE] = act_write,
+	[SCENARIO_CAT] = act_cat,
+	[SCENARIO_FILL] = act_fill,
+	[SCENARIO_PIN] = act_pin,
+	[SCENARIO_UNPIN] = act_unpin,
+	[SCENARIO_VERIFY] = act_verify,
+	[SCENARIO_DROP] = act_drop,
+	[SCENARIO_CHECK] = act_check,
 	[SCENARIO_SNAPSHOT] = act_snapshot,
 };
 

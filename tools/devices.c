@@ -3,6 +3,7 @@
 #include "devices.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "machine.h"
 
@@ -28,6 +29,17 @@ static int device_check(struct machine *machine, const char *id,
 				    "; the machine has nodes 0 to %u",
 				    node, g->nr_nodes - 1u);
 	return 0;
+}
+
+/* Firmware puts LMBs and standby memory where memory blocks are. */
+static uint64_t device_align(const struct machine *machine, enum slot_kind kind)
+{
+	uint64_t block_bytes = mhp_block_bytes(&machine->layout.geometry);
+
+	if (kind == SLOT_DIMM || kind == SLOT_DAX ||
+	    block_bytes < SLOTS_ALIGN_BYTES)
+		return SLOTS_ALIGN_BYTES;
+	return block_bytes;
 }
 
 /* Memory behind the device's addresses, as far as the engine can use it. */
@@ -61,8 +73,8 @@ struct slot *device_place(struct machine *machine, enum slot_kind kind,
 
 	if (device_check(machine, id, extent.size_bytes, node, o))
 		return NULL;
-	slot = slots_take(&machine->slots, id, extent.size_bytes,
-			  extent.start.bytes, o);
+	slot = slots_take(&machine->slots, id, extent,
+			  device_align(machine, kind), o);
 	if (!slot)
 		return NULL;
 	slot->kind = kind;
@@ -85,6 +97,27 @@ struct slot *device_find(struct machine *machine, enum slot_kind kind,
 	outcome_fail(o, MHP_ERR_NODEV, "no %s %s is plugged",
 		     slot_kind_name(kind), id);
 	return NULL;
+}
+
+void *device_new(struct machine *machine, struct slot *slot, size_t size_bytes,
+		 struct outcome *o)
+{
+	slot->device = calloc(1, size_bytes);
+	if (slot->device)
+		return slot->device;
+	device_leave(machine, slot);
+	outcome_fail(o, MHP_ERR_NOMEM, "the host has no memory");
+	return NULL;
+}
+
+int device_report(struct machine *machine, int err, struct mhp_report *report,
+		  struct outcome *o)
+{
+	if (err)
+		return machine_report(machine, err, report, o);
+	if (report->why != MHP_WHY_NONE)
+		mhp_report_text(report, o->note, sizeof(o->note));
+	return 0;
 }
 
 void device_leave(struct machine *machine, struct slot *slot)

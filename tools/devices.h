@@ -5,6 +5,9 @@
  *
  *   slot        where in the address space, and the memory behind it
  *   dimms.c     DIMMs, behind the registers of a virtual machine
+ *   dax.c       DAX devices
+ *   lmbs.c      rows of LMBs
+ *   standby.c   standby memory
  */
 #ifndef MHP_TOOLS_DEVICES_H
 #define MHP_TOOLS_DEVICES_H
@@ -42,11 +45,51 @@ struct slot *device_place(struct machine *machine, enum slot_kind kind,
 struct slot *device_find(struct machine *machine, enum slot_kind kind,
 			 const char *id, struct outcome *o);
 
+/** device_new() - room for a device of a slot, zeroed; NULL: the slot is free
+ * again, see @o */
+void *device_new(struct machine *machine, struct slot *slot, size_t size_bytes,
+		 struct outcome *o);
+
+/** device_report() - what came of adding memory: a failure, or a note of what a
+ * person may want to know */
+int device_report(struct machine *machine, int err, struct mhp_report *report,
+		  struct outcome *o);
+
 /** device_leave() - withdraw its memory and free the slot */
 void device_leave(struct machine *machine, struct slot *slot);
 
 int machine_plug(struct machine *machine, const char *id,
 		 struct mhp_extent extent, uint64_t node, struct outcome *o);
 int machine_unplug(struct machine *machine, const char *id, struct outcome *o);
+
+/** Whether a device's memory carries its own memmap. */
+enum device_memmap {
+	DEVICE_MEMMAP_OFF = 0,
+	DEVICE_MEMMAP_ON,
+	DEVICE_MEMMAP_DEFAULT, /* as the device or the policy has it */
+};
+
+int machine_dax(struct machine *machine, const char *id,
+		struct mhp_extent extent, uint64_t node,
+		enum device_memmap memmap, struct outcome *o);
+int machine_bind(struct machine *machine, const char *id, struct outcome *o);
+int machine_unbind(struct machine *machine, const char *id, struct outcome *o);
+
+/** machine_lmb() - @extent is the first of @count LMBs */
+int machine_lmb(struct machine *machine, const char *id,
+		struct mhp_extent extent, uint64_t node, uint64_t count,
+		struct outcome *o);
+int machine_lmb_add(struct machine *machine, const char *id, uint64_t count,
+		    struct outcome *o);
+int machine_lmb_remove(struct machine *machine, const char *id, uint64_t count,
+		       struct outcome *o);
+
+int machine_standby(struct machine *machine, const char *id,
+		    struct mhp_extent extent, uint64_t node, struct outcome *o);
+int machine_configure(struct machine *machine, const char *id,
+		      uint64_t block_id, enum device_memmap memmap,
+		      struct outcome *o);
+int machine_deconfigure(struct machine *machine, const char *id,
+			uint64_t block_id, struct outcome *o);
 
 #endif

@@ -84,11 +84,7 @@ int machine_plug(struct machine *machine, const char *id,
 			    slot->extent, slot->node);
 	/* A DIMM that the system refuses is in its slot all the same. */
 	err = dimms_scan(machine, &report);
-	if (err)
-		return machine_report(machine, err, &report, o);
-	if (report.why == MHP_WHY_FELL_BACK)
-		mhp_report_text(&report, o->note, sizeof(o->note));
-	return 0;
+	return device_report(machine, err, &report, o);
 }
 
 /* As in Linux an eject that does not succeed is EBUSY, whatever the reason. */

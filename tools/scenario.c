@@ -39,6 +39,7 @@ struct option_spec {
 
 static const char *const memmap_choices[] = {"off",   "on",   "force",
 					     "range", "auto", NULL};
+static const char *const device_memmap_choices[] = {"off", "on", NULL};
 static const char *const auto_online_choices[] = {
 	"offline", "online", "online_kernel", "online_movable", NULL};
 static const char *const policy_choices[] = {"contig-zones", "auto-movable",
@@ -73,6 +74,11 @@ static const struct option_spec option_specs[SCENARIO_NR_OPTIONS] = {
 	[OPTION_SIZE] = SIZE("size", SCENARIO_NONE),
 	[OPTION_NODE] = NUMBER("node", SCENARIO_NONE, 0, MHP_MAX_NODES - 1),
 	[OPTION_ADDR] = SIZE("addr", SCENARIO_NONE),
+	[OPTION_COUNT] = NUMBER("count", SCENARIO_NONE, 1, UINT32_MAX),
+	[OPTION_BLOCK] = NUMBER("block", SCENARIO_NONE, 0, UINT32_MAX),
+	[OPTION_DEVICE_MEMMAP] = CHOICE("memmap_on_memory",
+					DEVICE_MEMMAP_DEFAULT,
+					device_memmap_choices),
 };
 
 struct command_spec {
@@ -100,6 +106,22 @@ static const struct command_spec command_specs[SCENARIO_NR_VERBS] = {
 	{"plug", "plug ID size=SIZE [node=N] [addr=ADDRESS]", 1, 1,
 	 BIT(SIZE) | BIT(NODE) | BIT(ADDR), BIT(SIZE)},
 	{"unplug", "unplug ID", 1, 1, 0, 0},
+	{"dax",
+	 "dax ID size=SIZE [node=N] [addr=ADDRESS] [memmap_on_memory=off|on]",
+	 1, 1, BIT(SIZE) | BIT(NODE) | BIT(ADDR) | BIT(DEVICE_MEMMAP),
+	 BIT(SIZE)},
+	{"bind", "bind ID", 1, 1, 0, 0},
+	{"unbind", "unbind ID", 1, 1, 0, 0},
+	{"lmb", "lmb ID count=N size=SIZE [node=N] [addr=ADDRESS]", 1, 1,
+	 BIT(COUNT) | BIT(SIZE) | BIT(NODE) | BIT(ADDR),
+	 BIT(COUNT) | BIT(SIZE)},
+	{"lmb_add", "lmb_add ID count=N", 1, 1, BIT(COUNT), BIT(COUNT)},
+	{"lmb_remove", "lmb_remove ID count=N", 1, 1, BIT(COUNT), BIT(COUNT)},
+	{"standby", "standby ID size=SIZE [node=N] [addr=ADDRESS]", 1, 1,
+	 BIT(SIZE) | BIT(NODE) | BIT(ADDR), BIT(SIZE)},
+	{"configure", "configure ID block=N [memmap_on_memory=off|on]", 1, 1,
+	 BIT(BLOCK) | BIT(DEVICE_MEMMAP), BIT(BLOCK)},
+	{"deconfigure", "deconfigure ID block=N", 1, 1, BIT(BLOCK), BIT(BLOCK)},
 	{"write", "write PATH [VALUE]", 1, 2, 0, 0},
 	{"cat", "cat PATH", 1, 1, 0, 0},
 	{"fill", "fill NAME size=SIZE [node=N]", 1, 1, BIT(SIZE) | BIT(NODE),

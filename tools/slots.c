@@ -57,39 +57,44 @@ static bool slots_fits(const struct slots *s, uint64_t start,
 }
 
 /* First fit: behind whatever is in the way. SLOTS_ADDR_ANY: no room. */
-static uint64_t slots_first_fit(const struct slots *s, uint64_t size_bytes)
+static uint64_t slots_first_fit(const struct slots *s, uint64_t size_bytes,
+				uint64_t align_bytes)
 {
-	uint64_t start = s->window_bytes;
+	uint64_t start = (s->window_bytes + align_bytes - 1) &
+			 ~(align_bytes - 1);
 
 	while (slots_fits(s, start, size_bytes)) {
 		const struct slot *other = slots_overlap(s, start, size_bytes);
 
 		if (!other)
 			return start;
-		start = (slot_end(other) + SLOTS_ALIGN_BYTES - 1) &
-			~(SLOTS_ALIGN_BYTES - 1);
+		start = (slot_end(other) + align_bytes - 1) &
+			~(align_bytes - 1);
 	}
 	return SLOTS_ADDR_ANY;
 }
 
 /* Whether a device can be where it shall be. */
-static int slots_check(const struct slots *s, uint64_t start,
-		       uint64_t size_bytes, struct outcome *o)
+static int slots_check(const struct slots *s, struct mhp_extent extent,
+		       uint64_t align_bytes, struct outcome *o)
 {
+	uint64_t start = extent.start.bytes;
 	const struct slot *other;
 
-	if (start % SLOTS_ALIGN_BYTES)
-		return outcome_fail(
-			o, MHP_ERR_INVAL,
-			"addr=0x%" PRIx64 " is not a multiple of 2 MiB", start);
-	if (!slots_fits(s, start, size_bytes))
+	if (start % align_bytes)
+		return outcome_fail(o, MHP_ERR_INVAL,
+				    "addr=0x%" PRIx64
+				    " is not a multiple of %" PRIu64 " MiB",
+				    start, align_bytes >> 20);
+	if (!slots_fits(s, start, extent.size_bytes))
 		return outcome_fail(
 			o, MHP_ERR_NOSPC,
 			"0x%" PRIx64 " bytes at 0x%" PRIx64
 			" are not within the DIMM window, 0x%" PRIx64
 			" to 0x%" PRIx64,
-			size_bytes, start, s->window_bytes, s->end_bytes - 1);
-	other = slots_overlap(s, start, size_bytes);
+			extent.size_bytes, start, s->window_bytes,
+			s->end_bytes - 1);
+	other = slots_overlap(s, start, extent.size_bytes);
 	if (other)
 		return outcome_fail(
 			o, MHP_ERR_EXIST,
@@ -99,19 +104,21 @@ static int slots_check(const struct slots *s, uint64_t start,
 	return 0;
 }
 
-static int slots_place(const struct slots *s, uint64_t size_bytes,
-		       uint64_t *addr, struct outcome *o)
+static int slots_place(const struct slots *s, struct mhp_extent *extent,
+		       uint64_t align_bytes, struct outcome *o)
 {
-	if (*addr != SLOTS_ADDR_ANY)
-		return slots_check(s, *addr, size_bytes, o);
-	*addr = slots_first_fit(s, size_bytes);
-	if (*addr != SLOTS_ADDR_ANY)
+	if (extent->start.bytes != SLOTS_ADDR_ANY)
+		return slots_check(s, *extent, align_bytes, o);
+	extent->start.bytes = slots_first_fit(s, extent->size_bytes,
+					      align_bytes);
+	if (extent->start.bytes != SLOTS_ADDR_ANY)
 		return 0;
 	return outcome_fail(o, MHP_ERR_NOSPC,
 			    "no room for 0x%" PRIx64 " bytes in the DIMM "
 			    "window, 0x%" PRIx64 " to 0x%" PRIx64
 			    "; machine span= makes it larger",
-			    size_bytes, s->window_bytes, s->end_bytes - 1);
+			    extent->size_bytes, s->window_bytes,
+			    s->end_bytes - 1);
 }
 
 static struct slot *slots_free_one(struct slots *s)
@@ -124,8 +131,9 @@ static struct slot *slots_free_one(struct slots *s)
 	return NULL;
 }
 
-struct slot *slots_take(struct slots *s, const char *id, uint64_t size_bytes,
-			uint64_t addr, struct outcome *o)
+struct slot *slots_take(struct slots *s, const char *id,
+			struct mhp_extent extent, uint64_t align_bytes,
+			struct outcome *o)
 {
 	struct slot *slot = slots_free_one(s);
 
@@ -134,15 +142,13 @@ struct slot *slots_take(struct slots *s, const char *id, uint64_t size_bytes,
 			     SLOTS_MAX);
 		return NULL;
 	}
-	if (slots_place(s, size_bytes, &addr, o))
+	if (slots_place(s, &extent, align_bytes, o))
 		return NULL;
-	*slot = (struct slot){.id = strdup(id)};
+	*slot = (struct slot){.id = strdup(id), .extent = extent};
 	if (!slot->id) {
 		outcome_fail(o, MHP_ERR_NOMEM, "the host has no memory");
 		return NULL;
 	}
-	slot->extent.start.bytes = addr;
-	slot->extent.size_bytes = size_bytes;
 	return slot;
 }
 

@@ -54,13 +54,16 @@ struct slot *slots_find(struct slots *s, const char *id);
 /**
  * slots_take() - find a slot and an address for a device
  *
- * @addr: where it shall be, or SLOTS_ADDR_ANY
+ * @extent: its size, and where it shall be, or SLOTS_ADDR_ANY
+ * @align_bytes: what its address is a multiple of: a power of two, at least
+ *   SLOTS_ALIGN_BYTES
  * @o: on failure, why
  *
  * Return: the slot, with ID and extent filled in; NULL.
  */
-struct slot *slots_take(struct slots *s, const char *id, uint64_t size_bytes,
-			uint64_t addr, struct outcome *o);
+struct slot *slots_take(struct slots *s, const char *id,
+			struct mhp_extent extent, uint64_t align_bytes,
+			struct outcome *o);
 
 /** slots_release() - the slot is free again */
 void slots_release(struct slot *slot);

@@ -129,6 +129,7 @@ enum mhp_stage {
 	XX(EXHAUSTED, "no free page satisfies the request")                   \
 	XX(INVARIANT, "an invariant is broken")                               \
 	XX(NO_SLOT, "no such device, or no slot or address space is left")    \
+	XX(DEVICE_STATE, "the device is in another state")                    \
 	XX(READ_ONLY, "the file is read-only")                                \
 	XX(NO_FILE, "no such file")                                           \
 	XX(DIRECTORY, "it is a directory")                                    \

@@ -138,7 +138,7 @@ int mhp_dimm_insert(struct mhp *m, struct mhp_dimm *dimm,
 
 	if (dimm->enabled)
 		return driver_refuse(report, MHP_ERR_ALREADY,
-				     MHP_WHY_WRONG_STATE,
+				     MHP_WHY_DEVICE_STATE,
 				     "the device is enabled already");
 	if (!dimm->nr_extents)
 		return driver_refuse(report, MHP_ERR_INVAL, MHP_WHY_EMPTY_RANGE,

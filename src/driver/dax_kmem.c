@@ -101,7 +101,7 @@ static int kmem_check(const struct mhp *m, const struct mhp_kmem *dev,
 {
 	if (dev->bound)
 		return driver_refuse(report, MHP_ERR_ALREADY,
-				     MHP_WHY_WRONG_STATE,
+				     MHP_WHY_DEVICE_STATE,
 				     "the device is bound already");
 	if (dev->node < 0 || dev->node >= mhp_geometry(m)->nr_nodes)
 		return driver_refuse(report, MHP_ERR_INVAL, MHP_WHY_BAD_NODE,
@@ -193,7 +193,7 @@ int mhp_kmem_set_memmap_on_memory(struct mhp *m, struct mhp_kmem *dev, bool on,
 		return driver_refuse(report, MHP_ERR_OPNOTSUPP,
 				     MHP_WHY_PLACEMENT_REFUSED, NULL);
 	if (dev->bound && dev->placement != placement)
-		return driver_refuse(report, MHP_ERR_BUSY, MHP_WHY_WRONG_STATE,
+		return driver_refuse(report, MHP_ERR_BUSY, MHP_WHY_DEVICE_STATE,
 				     "the device is bound");
 	dev->placement = placement;
 	return 0;

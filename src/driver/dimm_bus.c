@@ -156,7 +156,7 @@ static int slot_insert(struct mhp *m, struct mhp_dimm_bus *bus, uint32_t i,
 
 	if (slot->state == MHP_DIMM_SLOT_ENABLED)
 		return driver_refuse(report, MHP_ERR_ALREADY,
-				     MHP_WHY_WRONG_STATE,
+				     MHP_WHY_DEVICE_STATE,
 				     "the slot is enabled already");
 	if (!extent_same(first->extent, again.extent) ||
 	    first->domain != again.domain)

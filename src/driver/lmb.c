@@ -186,7 +186,7 @@ static int lmb_fell_short(struct mhp_report *first, struct mhp_report *report)
 {
 	if (first->why == MHP_WHY_NONE)
 		return driver_refuse(report, MHP_ERR_INVAL, MHP_WHY_NO_SLOT,
-				     "so many LMBs");
+				     "there are not so many LMBs of that kind");
 	first->code = MHP_ERR_INVAL;
 	driver_copy(report, first);
 	return MHP_ERR_INVAL;
