@@ -26,6 +26,9 @@ static enum pc op_begin(const struct step *p)
 	case OP_ISOLATE:
 	case OP_ISOLATE_UNDO:
 		return PC_isolate_set;
+	case OP_POISON:
+	case OP_CLEAR:
+		return PC_bad_close;
 	case OP_END:
 		break;
 	}
@@ -34,6 +37,8 @@ static enum pc op_begin(const struct step *p)
 
 bool step_next(const struct step *p)
 {
+	p->t->inside = false;
+	p->w->waiting &= (uint8_t) ~(1 << p->n);
 	p->t->op++;
 	return go(p, op_begin(p));
 }
@@ -64,6 +69,7 @@ bool interleave_step(const struct scenario *s, enum mutant mutant,
 
 	if (!steps[p.t->pc](&p))
 		return false;
+	p.t->inside = true;
 	run_local(&p);
 	return true;
 }
@@ -88,8 +94,11 @@ void interleave_start(const struct scenario *s, struct world *w)
 	w->word = s->word;
 	w->small = s->small;
 	w->full = s->full;
+	w->bad = s->bad;
 	if (s->word & USED)
 		w->row[0] = s->kept;
+	if (s->word & USED && s->bad == BAD_KEPT)
+		w->row[s->bad_page / 2] |= (uint8_t)(1 << s->bad_page % 2);
 	for (page = 0; page < NR_PAGES; page++)
 		if (s->others >> page & 1)
 			hold(w, page, SOMEBODY);

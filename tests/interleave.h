@@ -6,11 +6,13 @@
  *
  *   interleave_page.c   steps below a pageblock
  *   interleave_open.c   steps of a whole one
+ *   interleave_bad.c    steps of a page that goes bad
  *   interleave.c        threads that take them
  *   test_interleave.c   all orders of the steps, and what must hold in each
  *
- * The pageblock has two rows of two pages. Memory is sequentially consistent,
- * so what weaker processors do is not seen here (docs/LOCKING.md).
+ * The pageblock has two rows of two pages. An operation is a read-side section.
+ * Memory is sequentially consistent, so what weaker processors do is not seen
+ * here (docs/LOCKING.md).
  */
 #ifndef MHP_TESTS_INTERLEAVE_H
 #define MHP_TESTS_INTERLEAVE_H
@@ -37,6 +39,10 @@
 #define OWNER(cpu) ((cpu) << OWNER_SHIFT)
 #define OWNER_MASK OWNER(3)
 
+/* The entry of the scenario's bad page in the table. */
+#define BAD_HELD 1
+#define BAD_KEPT 2
+
 /* A page held in no thread of the scenario. */
 #define SOMEBODY 9
 /* Held is a page + 1, or everything. */
@@ -55,6 +61,8 @@ enum op {
 	OP_LET_GO,	 /* the cursor goes elsewhere */
 	OP_ISOLATE,	 /* and look whether it is empty */
 	OP_ISOLATE_UNDO, /* and then take it back */
+	OP_POISON,	 /* the scenario's page is bad */
+	OP_CLEAR,	 /* it is good after all */
 };
 
 /* What can be wrong with the rules; each must be noticed. */
@@ -77,6 +85,14 @@ enum mutant {
 	SMALL_BLIND,	      /* R6: small is set and not verified */
 	SMALL_KEEPS_NOWHOLE,  /* R6: taking small back does not look */
 	LET_GO_BLIND,	      /* R8: whoever lets go does not look */
+	POISON_HASTE,	      /* no wait before the row is read */
+	POISON_LATE_MIXED,    /* MIXED is set when the pageblock is opened */
+	OPEN_DROPS_MIXED,     /* the end of OPENING overwrites MIXED */
+	WHOLE_FREE_FIRST,     /* free value before the bits of bad pages */
+	WHOLE_FREE_BLIND,     /* a whole pageblock is freed without a look */
+	FREE_KEEPS_HELD,      /* a free clears the bad page too */
+	CLEAR_HASTE,	      /* no wait before the entry is removed */
+	CLEAR_BIT_FIRST,      /* the bit is cleared before the entry */
 	NR_MUTANTS,
 };
 
@@ -92,6 +108,7 @@ enum wrong {
 	WRONG_ROWS,	/* at rest: rows are not what is held */
 	WRONG_HINT,	/* at rest: a hint hides something */
 	WRONG_OPEN,	/* at rest: empty, nobody's, and not closed */
+	WRONG_BAD,	/* a bad page granted, or at rest: not noted */
 };
 
 struct thread {
@@ -108,7 +125,8 @@ struct thread {
 	bool then_end; /* end after the hint full was cleared */
 	bool all_rows; /* try the other row too, and give up properly */
 	bool again;    /* second look behind nowhole */
-	uint8_t pad[2];
+	bool inside;   /* a section: something was read in this operation */
+	bool isolated; /* the pageblock, by this thread */
 };
 
 /* No padding: states are compared as bytes. */
@@ -118,7 +136,9 @@ struct world {
 	uint8_t small, full, nowhole;
 	bool drained; /* was found isolated and empty */
 	uint8_t holder[NR_PAGES];
-	uint8_t wrong; /* enum wrong */
+	uint8_t wrong;	 /* enum wrong */
+	uint8_t bad;	 /* entry of the bad page, 0: none */
+	uint8_t waiting; /* threads whose sections are waited for, a bit each */
 	uint8_t pad;
 	struct thread threads[NR_THREADS];
 };
@@ -131,6 +151,8 @@ struct scenario {
 	uint8_t fails;		  /* threads whose first use fails */
 	uint8_t held[NR_THREADS]; /* page + 1, or HELD_WHOLE */
 	uint8_t others;		  /* pages that somebody else holds */
+	uint8_t bad_page;	  /* that OP_POISON and OP_CLEAR are about */
+	uint8_t bad;		  /* its entry at the start */
 	uint8_t cpu[NR_THREADS];  /* 1 to 3 */
 	uint8_t script[NR_THREADS][NR_OPS];
 };

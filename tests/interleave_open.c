@@ -34,6 +34,10 @@ bool step_open_word(const struct step *p)
 	p->t->word = p->w->word;
 	if (!is_free(p->t->word))
 		return open_none(p);
+	/* One that serves smaller requests only is left behind. */
+	if (is_whole(p) &&
+	    (p->t->word & USED ? p->t->word & MIXED : kept(p, 0) | kept(p, 1)))
+		return go(p, PC_nowhole_look);
 	return go(p, p->t->word & USED ? PC_open_take : PC_open_begin);
 }
 
@@ -50,6 +54,8 @@ static bool opened(const struct step *p)
 
 	if (!is_whole(p))
 		return go(p, PC_small_set);
+	if (p->w->bad)
+		wrong(p, WRONG_BAD);
 	for (page = 0; page < NR_PAGES; page++) {
 		if (p->w->holder[page])
 			wrong(p, WRONG_TWICE);
@@ -74,19 +80,27 @@ bool step_open_begin(const struct step *p)
 	if (p->w->word)
 		return open_none(p);
 	p->w->word = OPENING;
-	return go(p, p->s->fails >> p->n & 1 ? PC_open_fail : PC_open_first);
+	return go(p, p->s->fails >> p->n & 1 ? PC_open_fail : PC_open_table);
+}
+
+/* Kept bits of both rows, as they are set then. */
+bool step_open_table(const struct step *p)
+{
+	p->t->mask = (uint8_t)(kept(p, 0) | kept(p, 1) << 2);
+	return go(p, PC_open_first);
 }
 
 bool step_open_first(const struct step *p)
 {
-	p->w->row[0] |= p->s->kept;
+	p->w->row[0] |= p->t->mask & ROW_MASK;
+	p->w->row[1] |= (uint8_t)(p->t->mask >> 2);
 	return go(p, PC_open_end);
 }
 
 /* The caller knows that one remains: it clears nowhole if it had set it. */
 bool step_open_fail(const struct step *p)
 {
-	p->w->word &= ISOLATED;
+	p->w->word &= ISOLATED | MIXED;
 	if (p->mutant == FAIL_KEEPS_NOWHOLE && !p->t->again)
 		return leave(p);
 	return go(p, PC_nowhole_look);
@@ -95,10 +109,13 @@ bool step_open_fail(const struct step *p)
 bool step_open_end(const struct step *p)
 {
 	uint16_t isolated = p->w->word & ISOLATED;
+	uint16_t mixed = isolated ? p->w->word & MIXED : 0;
 
 	if (p->mutant == OPEN_DROPS_ISOLATED)
 		isolated = 0;
-	p->w->word = USED | (p->s->kept ? MIXED : 0);
+	if (p->mutant == OPEN_DROPS_MIXED)
+		mixed = 0;
+	p->w->word = USED | mixed | (p->t->mask ? MIXED : 0);
 	p->w->word |= isolated ? isolated : open_grant(p);
 	return isolated ? open_none(p) : opened(p);
 }

@@ -15,6 +15,8 @@ static bool grant(const struct step *p)
 		wrong(p, WRONG_TWICE);
 	if (!p->t->row && p->t->mask & p->s->kept)
 		wrong(p, WRONG_KEPT);
+	if (p->w->bad && page == p->s->bad_page)
+		wrong(p, WRONG_BAD);
 	if (p->w->drained)
 		wrong(p, WRONG_ISOLATED);
 	p->w->holder[page] = (uint8_t)(p->n + 1);
@@ -105,16 +107,51 @@ bool step_mixed_look(const struct step *p)
 	return p->w->word & MIXED ? go(p, PC_close_look) : leave(p);
 }
 
-bool step_free_page(const struct step *p)
+static unsigned int free_place(const struct step *p)
 {
 	unsigned int page = p->t->held - 1u;
 
 	p->t->row = (uint8_t)(page / 2);
 	p->t->mask = (uint8_t)(1 << page % 2);
-	p->w->holder[page] = 0;
+	return page;
+}
+
+static void free_give(const struct step *p)
+{
+	p->w->holder[free_place(p)] = 0;
 	p->t->held = 0;
 	clear_row(p);
+}
+
+bool step_free_page(const struct step *p)
+{
+	return go(p, p->w->word & MIXED ? PC_free_bad : PC_free_row);
+}
+
+bool step_free_row(const struct step *p)
+{
+	free_give(p);
 	return p->t->now && !p->t->was_full ? leave(p) : go(p, PC_free_edge);
+}
+
+/* The long way: a bad page is let go of first, and then stays. */
+bool step_free_bad(const struct step *p)
+{
+	if (free_place(p) == p->s->bad_page && p->w->bad == BAD_HELD)
+		p->w->bad = BAD_KEPT;
+	return go(p, PC_free_slow);
+}
+
+bool step_free_slow(const struct step *p)
+{
+	unsigned int page = free_place(p);
+
+	p->w->holder[page] = 0;
+	p->t->held = 0;
+	if (p->mutant != FREE_KEEPS_HELD)
+		p->t->mask &= (uint8_t)~kept(p, p->t->row);
+	clear_row(p);
+	return after_free(p);
 }
 
 bool step_free_edge(const struct step *p)
@@ -129,9 +166,37 @@ bool step_free_edge(const struct step *p)
 
 bool step_free_whole(const struct step *p)
 {
+	p->t->word = p->w->word;
+	if (p->t->word & MIXED && p->mutant != WHOLE_FREE_BLIND)
+		return go(p, PC_whole_bad);
+	return go(p, PC_whole_end);
+}
+
+bool step_whole_bad(const struct step *p)
+{
+	if (p->w->bad == BAD_HELD)
+		p->w->bad = BAD_KEPT;
+	return go(p,
+		  p->mutant == WHOLE_FREE_FIRST ? PC_whole_end : PC_whole_kept);
+}
+
+bool step_whole_kept(const struct step *p)
+{
+	p->w->row[bad_row(p)] |= kept(p, bad_row(p));
+	if (p->mutant == WHOLE_FREE_FIRST)
+		return go(p, PC_nowhole_look);
+	return go(p, PC_whole_end);
+}
+
+bool step_whole_end(const struct step *p)
+{
+	if (p->w->word != p->t->word)
+		return go(p, PC_free_whole);
 	memset(p->w->holder, 0, sizeof(p->w->holder));
 	p->t->held = 0;
-	p->w->word &= ISOLATED | USED;
+	p->w->word &= ISOLATED | USED | MIXED;
+	if (p->mutant == WHOLE_FREE_FIRST && p->t->word & MIXED)
+		return go(p, PC_whole_kept);
 	return go(p, PC_nowhole_look);
 }
 
@@ -225,8 +290,12 @@ bool step_let_go(const struct step *p)
 
 bool step_let_go_row(const struct step *p)
 {
-	if (p->w->row[p->t->i] == ROW_MASK)
-		return go(p, last_row(p->t) ? PC_mark_set : PC_let_go_row);
+	if (p->w->row[p->t->i] == ROW_MASK) {
+		/* What is full of kept pages is empty too. */
+		p->t->ret = last_row(p->t) ? PC_close_look : PC_next;
+		return go(p,
+			  p->t->ret == PC_next ? PC_let_go_row : PC_mark_set);
+	}
 	p->t->now = 0;
 	p->t->then_end = false;
 	return go(p, PC_full_look);

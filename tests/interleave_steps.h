@@ -40,8 +40,14 @@ struct step {
 	XX(nowhole_look)  \
 	XX(nowhole_clear) \
 	XX(free_page)     \
+	XX(free_row)      \
 	XX(free_edge)     \
+	XX(free_bad)      \
+	XX(free_slow)     \
 	XX(free_whole)    \
+	XX(whole_bad)     \
+	XX(whole_kept)    \
+	XX(whole_end)     \
 	XX(let_go)        \
 	XX(let_go_row)    \
 	XX(mark_set)      \
@@ -55,6 +61,7 @@ struct step {
 	XX(open_word)     \
 	XX(open_take)     \
 	XX(open_begin)    \
+	XX(open_table)    \
 	XX(open_first)    \
 	XX(open_fail)     \
 	XX(open_end)      \
@@ -68,7 +75,19 @@ struct step {
 	XX(isolate_set)   \
 	XX(isolate_word)  \
 	XX(isolate_row)   \
-	XX(isolate_undo)
+	XX(isolate_undo)  \
+	XX(bad_close)     \
+	XX(bad_enter)     \
+	XX(bad_wait)      \
+	XX(bad_waiting)   \
+	XX(bad_look)      \
+	XX(bad_row)       \
+	XX(bad_keep)      \
+	XX(bad_bit)       \
+	XX(bad_remove)    \
+	XX(bad_free)      \
+	XX(bad_mixed)     \
+	XX(bad_open)
 
 enum pc {
 #define STEP_PC(name) PC_##name,
@@ -119,13 +138,34 @@ static inline bool is_free(uint16_t word)
 	return !(word & ~(USED | MIXED));
 }
 
+/* The bad page's row, and its bit there. */
+static inline unsigned int bad_row(const struct step *p)
+{
+	return p->s->bad_page / 2;
+}
+
+static inline uint8_t bad_bit(const struct step *p)
+{
+	return (uint8_t)(1 << p->s->bad_page % 2);
+}
+
+/* Kept pages of a row, as the table is now. */
+static inline uint8_t kept(const struct step *p, unsigned int row)
+{
+	uint8_t bits = row ? 0 : p->s->kept;
+
+	if (p->w->bad == BAD_KEPT && row == bad_row(p))
+		bits |= bad_bit(p);
+	return bits;
+}
+
 /* Allocated pages of a row. */
 static inline uint8_t used(const struct step *p, unsigned int row,
 			   uint16_t word)
 {
 	uint8_t bits = p->w->row[row];
 
-	return !row && word & MIXED ? bits & (uint8_t)~p->s->kept : bits;
+	return word & MIXED ? bits & (uint8_t)~kept(p, row) : bits;
 }
 
 /* Whether row t->i was the last one; counts. */

@@ -21,7 +21,7 @@
 #include "interleave.h"
 
 _Static_assert(sizeof(struct thread) == 16 &&
-		       sizeof(struct world) == 14 + NR_THREADS * 16,
+		       sizeof(struct world) == 16 + NR_THREADS * 16,
 	       "states are compared as bytes");
 
 #define OPEN_WORD (USED | SMALL)
@@ -144,6 +144,72 @@ static const struct scenario scenarios[] = {
 	 .held = {2, 3},
 	 .cpu = {1, 2, 3},
 	 .script = {{OP_FREE}, {OP_FREE}, {OP_ALLOC, OP_FREE}}},
+	{.name = "a page goes bad while two allocate",
+	 .word = OPEN_WORD | OWNER(1),
+	 .small = 1,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_ALLOC, OP_FREE}, {OP_ALLOC, OP_FREE}, {OP_POISON}}},
+	{.name = "a page goes bad while it is freed",
+	 .word = OPEN_WORD,
+	 .small = 1,
+	 .held = {1},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE, OP_ALLOC}, {OP_PARTIAL, OP_FREE}, {OP_POISON}}},
+	{.name = "a page goes bad while the last ones are freed",
+	 .word = OPEN_WORD,
+	 .small = 1,
+	 .held = {1, 3},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE}, {OP_FREE, OP_OPEN}, {OP_POISON}}},
+	{.name = "a page of a mixed one goes bad and good again",
+	 .word = OPEN_WORD | MIXED,
+	 .small = 1,
+	 .kept = 1,
+	 .bad_page = 1,
+	 .held = {2},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE, OP_OPEN}, {OP_ALLOC}, {OP_POISON, OP_CLEAR}}},
+	{.name = "a page of a whole one goes bad while that is freed",
+	 .word = USED | HUGE,
+	 .bad_page = 2,
+	 .held = {HELD_WHOLE},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE, OP_WHOLE}, {OP_OPEN_BARE}, {OP_POISON}}},
+	{.name = "a bad page of a whole one, freed and opened",
+	 .word = USED | HUGE | MIXED,
+	 .bad_page = 2,
+	 .bad = BAD_HELD,
+	 .held = {HELD_WHOLE},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE}, {OP_OPEN, OP_ALLOC}, {OP_OPEN_BARE, OP_ALLOC}}},
+	{.name = "a page goes bad at first use",
+	 .word = NEVER_USED,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_OPEN, OP_FREE}, {OP_WHOLE, OP_FREE}, {OP_POISON}}},
+	{.name = "a page goes bad at a first use that fails",
+	 .word = NEVER_USED,
+	 .fails = 1,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_OPEN}, {OP_OPEN, OP_FREE}, {OP_POISON}}},
+	{.name = "a bad page becomes good at first use",
+	 .word = NEVER_USED,
+	 .bad_page = 1,
+	 .bad = BAD_KEPT,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_OPEN, OP_FREE}, {OP_WHOLE, OP_FREE}, {OP_CLEAR}}},
+	{.name = "a bad page becomes good while others search",
+	 .word = USED | MIXED,
+	 .bad_page = 1,
+	 .bad = BAD_KEPT,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_OPEN_BARE, OP_FREE}, {OP_WHOLE}, {OP_CLEAR}}},
+	{.name = "a bad page becomes good while it is freed",
+	 .word = OPEN_WORD | MIXED,
+	 .small = 1,
+	 .bad = BAD_HELD,
+	 .held = {1},
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_FREE}, {OP_ALLOC, OP_FREE}, {OP_CLEAR}}},
 };
 
 #define NR_SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
@@ -166,6 +232,14 @@ static const char *const mutant_names[NR_MUTANTS] = {
 	[SMALL_BLIND] = "small not verified",
 	[SMALL_KEEPS_NOWHOLE] = "nowhole not cleared with small",
 	[LET_GO_BLIND] = "let go without a look",
+	[POISON_HASTE] = "bad without a wait",
+	[POISON_LATE_MIXED] = "mixed only after a wait",
+	[OPEN_DROPS_MIXED] = "opening ends mixed",
+	[WHOLE_FREE_FIRST] = "a whole one freed before its bits are set",
+	[WHOLE_FREE_BLIND] = "a whole one freed without a look",
+	[FREE_KEEPS_HELD] = "a bad page freed with the rest",
+	[CLEAR_HASTE] = "good without a wait",
+	[CLEAR_BIT_FIRST] = "good before it is removed",
 };
 
 static const char *const wrong_names[] = {
@@ -179,6 +253,7 @@ static const char *const wrong_names[] = {
 	[WRONG_ROWS] = "at rest the rows are not what is held",
 	[WRONG_HINT] = "at rest a hint hides something",
 	[WRONG_OPEN] = "at rest it is empty and open",
+	[WRONG_BAD] = "a bad page is granted, or not noted",
 };
 
 /* ---- what must hold at rest ---- */
@@ -189,7 +264,9 @@ static bool rest_rows(const struct scenario *s, const struct world *w)
 
 	for (page = 0; page < NR_PAGES; page++) {
 		bool held = w->holder[page] && !(w->word & HUGE);
-		bool kept = w->word & USED && page < 2 && s->kept >> page & 1;
+		bool kept = w->word & USED &&
+			    ((page < 2 && s->kept >> page & 1) ||
+			     (page == s->bad_page && w->bad == BAD_KEPT));
 
 		if ((w->row[page / 2] >> page % 2 & 1) != (held || kept))
 			return false;
@@ -216,6 +293,10 @@ static enum wrong rest(const struct scenario *s, const struct world *w)
 		return WRONG_WORD;
 	if (!rest_rows(s, w))
 		return WRONG_ROWS;
+	if (w->bad == BAD_HELD && !w->holder[s->bad_page])
+		return WRONG_BAD;
+	if (!(w->word & MIXED) != (!(w->word & USED) || !(s->kept || w->bad)))
+		return WRONG_BAD;
 	if (w->small != small || (w->full && !all) ||
 	    (w->nowhole && !(w->word & ~(USED | MIXED))))
 		return WRONG_HINT;
