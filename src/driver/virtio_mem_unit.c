@@ -185,7 +185,7 @@ static int unit_make_known(struct vmem_round *r, uint64_t unit, uint64_t *nr,
 	err = mhp_release(r->m, usable, report);
 	if (!err || !mhp_remove(r->m, request.range, NULL))
 		return err;
-	/* Somebody puts it online just now, so it is there; the rest is idle. */
+	/* Somebody puts it online just now: it is there, the rest is idle. */
 	*nr = unit_keep(vm, nr_hosted);
 	return 0;
 }
