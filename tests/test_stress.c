@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads allocate, free and let their pages be moved while memory blocks are
- * added, put online, taken offline and removed under them.
+ * added, put online, taken offline and removed under them, and pages go bad.
  *
  * Every page carries the stamp of who holds it, set and cleared by
  * compare-and-swap: a page that is handed out twice is seen at once. The
- * hotplug thread publishes which blocks are isolated or gone; a page that is
- * handed out from one is seen at once too. Now and then everybody stops, and
+ * hotplug thread publishes which blocks are isolated or gone, and which pages
+ * are bad; a page of those that is handed out is seen at once too. Now and then everybody stops, and
  * stamps, the allocator's own view and the invariant checker are compared.
  *
  * MHP_TEST_SECONDS: how long, for each machine. MHP_TEST_SEED: where to start.
@@ -36,12 +36,14 @@ struct world {
 	uint16_t owner;
 	uint32_t stamps[MAX_PAGES];
 	uint64_t isolated_since[NR_BLOCKS]; /* 0: not known to be isolated */
+	uint64_t bad_since[MAX_PAGES]; /* 0: good, or not yet for certain */
 	uint32_t gone[NR_BLOCKS];
 	uint64_t clock;
 	struct slot slots[NR_WORKERS * NR_SLOTS];
 	pthread_barrier_t stop, go;
 	uint32_t stopping, ending;
-	uint64_t nr_allocs, nr_moves, nr_offlines, nr_removes, nr_refused;
+	uint64_t nr_allocs, nr_moves, nr_offlines, nr_removes, nr_refused,
+		nr_bad;
 };
 
 struct worker {
@@ -127,14 +129,20 @@ static uint64_t block_of(const struct world *w, mhp_pfn_t pfn)
 	return mhp_block_id(w->mc.g, pfn);
 }
 
-static void check_source(struct world *w, mhp_pfn_t pfn, uint64_t began)
+static void check_source(struct world *w, mhp_pfn_t pfn, unsigned int order,
+			 uint64_t began)
 {
-	uint64_t since = LOAD(w->isolated_since[block_of(w, pfn)]);
+	uint64_t since = LOAD(w->isolated_since[block_of(w, pfn)]), i;
 
 	if (since && since <= began)
 		fail_page("handed out of an isolated block", pfn);
 	if (LOAD(w->gone[block_of(w, pfn)]))
 		fail_page("handed out of a block that is gone", pfn);
+	for (i = 0; i < UINT64_C(1) << order; i++) {
+		since = LOAD(w->bad_since[pfn + i]);
+		if (since && since <= began)
+			fail_page("a bad page was handed out", pfn + i);
+	}
 }
 
 /* The slot's mutex is held over the allocation: a move that comes at once waits
@@ -157,7 +165,7 @@ static void work_alloc(struct worker *me, struct slot *slot)
 		request.owner = w->owner;
 	if (mhp_frame_alloc(w->mc.m, &request, &pfn))
 		return;
-	check_source(w, pfn, began);
+	check_source(w, pfn, request.order, began);
 	stamp(w, pfn, request.order, 0, slot_number(w, slot));
 	slot->pfn = pfn;
 	slot->order = request.order;
@@ -276,12 +284,48 @@ static void plug_add(struct world *w, uint64_t id, uint64_t r)
 	}
 }
 
+static void plug_clear(struct world *w, struct mhp_range range)
+{
+	mhp_pfn_t pfn = range.start_pfn;
+
+	if (!mhp_poison_count(w->mc.m, range))
+		return;
+	for (; pfn < mhp_range_end_pfn(range); pfn++) {
+		STORE(w->bad_since[pfn], 0);
+		if (mhp_is_poisoned(w->mc.m, pfn))
+			assert_int_equal(mhp_poison_clear(w->mc.m, pfn, NULL),
+					 0);
+	}
+}
+
+static void plug_poison(struct world *w, uint64_t r)
+{
+	uint64_t end = block_start(&w->mc, NR_BLOCKS);
+	mhp_pfn_t pfn = (r >> 8) % end;
+	int err;
+
+	/* Many at a time, and not the same ones for ever. */
+	if (stat_now(&w->mc).nr_poisoned > 100)
+		plug_clear(w, mhp_range_make(0, end));
+	err = r & 1 ? mhp_poison_hard(w->mc.m, pfn, NULL)
+		    : mhp_poison_soft(w->mc.m, pfn, NULL);
+	if (err || LOAD(w->bad_since[pfn]))
+		return;
+	STORE(w->bad_since[pfn],
+	      __atomic_add_fetch(&w->clock, 1, __ATOMIC_SEQ_CST));
+	COUNT(w->nr_bad);
+}
+
 static void plug_step(struct world *w, uint64_t *random)
 {
 	uint64_t r = random_next(random);
 	uint64_t id = FIRST_BLOCK + r % (NR_BLOCKS - FIRST_BLOCK);
 	struct mhp_block_info info;
 
+	if (!(r >> 50 & 3)) {
+		plug_poison(w, random_next(random));
+		return;
+	}
 	if (mhp_block_query(w->mc.m, id, &info)) {
 		plug_add(w, id, r >> 32);
 		return;
@@ -291,15 +335,16 @@ static void plug_step(struct world *w, uint64_t *random)
 		return;
 	}
 	assert_int_equal(info.state, MHP_BLOCK_OFFLINE);
-	if (r >> 40 & 1)
+	if (r >> 40 & 1) {
 		plug_remove(w, id);
-	else
-		assert_int_equal(mhp_block_online(w->mc.m, id,
-						  r >> 41 & 1
-							  ? MHP_ONLINE_MOVABLE
-							  : MHP_ONLINE_KERNEL,
-						  NULL),
-				 0);
+		return;
+	}
+	plug_clear(w, block_range(&w->mc, id, 1));
+	assert_int_equal(mhp_block_online(w->mc.m, id,
+					  r >> 41 & 1 ? MHP_ONLINE_MOVABLE
+						      : MHP_ONLINE_KERNEL,
+					  NULL),
+			 0);
 }
 
 /* ---- audits, with everybody stopped ---- */
@@ -396,6 +441,7 @@ static void world_end(struct world *w)
 	size_t i;
 
 	audit(w, true);
+	plug_clear(w, mhp_range_make(0, block_start(&w->mc, NR_BLOCKS)));
 	for (i = FIRST_BLOCK; i < NR_BLOCKS; i++)
 		(void)!mhp_offline_and_remove(w->mc.m,
 					      block_range(&w->mc, i, 1),
@@ -430,9 +476,10 @@ static void test_stress(struct machine *mc)
 	for (i = 0; i < NR_WORKERS; i++)
 		pthread_join(workers[i].thread, NULL);
 	print_message("%" PRIu64 " allocations, %" PRIu64 " moves, %" PRIu64
-		      " offlined, %" PRIu64 " refused, %" PRIu64 " removed\n",
+		      " offlined, %" PRIu64 " refused, %" PRIu64
+		      " removed, %" PRIu64 " bad\n",
 		      w->nr_allocs, w->nr_moves, w->nr_offlines, w->nr_refused,
-		      w->nr_removes);
+		      w->nr_removes, w->nr_bad);
 	assert_true(w->nr_allocs > 0);
 	world_end(w);
 }
