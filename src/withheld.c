@@ -199,7 +199,6 @@ static void lower_from_dead(struct mhp *m, const struct pageblock *pb,
 
 	while (!mhp_port_cas(pb->word, &word, (word & ~PB_DEAD) | mixed))
 		;
-	pageblock_clear_nowhole(m, pb);
 }
 
 /* Clear the row bits of pages from @from to @end of it that nothing else
@@ -220,20 +219,29 @@ static void lower_rows(struct mhp *m, const struct pageblock *pb, uint32_t from,
 	}
 }
 
-void withheld_lower(struct mhp *m, const struct pageblock *pb, uint32_t nr)
+/* In use or free since it was used. Whoever looks at it meanwhile may have seen
+ * pages that are nobody's: what he would have done is done here. */
+static void lower_in_use(struct mhp *m, const struct pageblock *pb, uint32_t nr,
+			 uint64_t word)
 {
-	uint64_t word = lower_count(m, pb, nr);
 	uint32_t end = m->layout.pageblock_pages - pageblock_withheld(word);
 
-	if (word & PB_DEAD) {
-		lower_from_dead(m, pb, word);
-		return;
-	}
-	if (!(word & PB_USED))
-		return;
 	lower_rows(m, pb, end - nr, end);
 	if (!pageblock_is_mixed(m, pb))
 		mhp_port_and(pb->word, ~PB_MIXED);
 	pageblock_clear_full(m, pb);
 	pageblock_close(m, pb, false);
+}
+
+void withheld_lower(struct mhp *m, const struct pageblock *pb, uint32_t nr)
+{
+	uint64_t word = lower_count(m, pb, nr);
+
+	if (word & PB_DEAD)
+		lower_from_dead(m, pb, word);
+	else if (word & PB_USED)
+		lower_in_use(m, pb, nr, word);
+	/* R6: it is free since now, or a search has given up on it because its
+	 * word has just changed. */
+	pageblock_clear_nowhole(m, pb);
 }
