@@ -95,6 +95,19 @@ static int call_offline_and_remove(struct trial *t)
 				      MHP_NO_DEADLINE, 0, NULL);
 }
 
+/* The same blocks, the last one first, each as a range of its own. */
+static int call_ranges(struct trial *t)
+{
+	struct mhp_range ranges[5];
+	uint32_t i;
+
+	for (i = 0; i < t->nr; i++)
+		ranges[i] = block_range(&t->mc, FIRST_BLOCK + t->nr - 1 - i, 1);
+	return mhp_offline_and_remove_ranges(t->mc.m, ranges, (uint32_t)t->nr,
+					     MHP_NO_DEADLINE, MHP_OFFLINE_TWICE,
+					     NULL);
+}
+
 static int call_add_withheld(struct trial *t)
 {
 	struct mhp_add_request add = {
@@ -165,6 +178,7 @@ static const struct subject subjects[] = {
 	{"add_withheld", ready_nothing, call_add_withheld, 0},
 	{"withhold", ready_used, call_withhold, SNAP_NO_PAGES},
 	{"release", ready_withheld, call_release, 0},
+	{"ranges", ready_online, call_ranges, SNAP_NO_PAGES},
 };
 
 /* Pages in use, wherever they are: none gets lost, none is left over. */
@@ -304,6 +318,11 @@ static void test_release(struct machine *mc)
 	walk_all(mc, &subjects[8]);
 }
 
+static void test_ranges(struct machine *mc)
+{
+	walk_all(mc, &subjects[9]);
+}
+
 static const struct machine_test tests[] = {
 	{"add", test_add},
 	{"online", test_online},
@@ -314,6 +333,7 @@ static const struct machine_test tests[] = {
 	{"add_withheld", test_add_withheld},
 	{"withhold", test_withhold},
 	{"release", test_release},
+	{"ranges", test_ranges},
 };
 
 int main(void)

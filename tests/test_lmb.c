@@ -320,12 +320,56 @@ static void test_faults(struct machine *mc)
 	unchanged(mc, before, 0);
 }
 
+/* What is moved away needs memory that is used for the first time: one LMB
+ * that fails is replaced by another, or all stay. */
+static void test_faults_remove(struct machine *mc)
+{
+	bool failed = true;
+	uint64_t k;
+
+	for (k = 1; failed; k++) {
+		struct shelf *shelf;
+		struct bench b;
+		char *before;
+		uint32_t i;
+		int err;
+
+		bench_open(mc, &b, 1);
+		assert_int_equal(add(&b, NR_LMBS, NULL), 0);
+		shelf = shelf_open(mc);
+		for (i = 0; i < NR_LMBS; i++)
+			shelf_fill(shelf, FIRST_BLOCK + i, 0, 2);
+		before = snapshot(mc, SNAP_NO_PAGES);
+		mhp_model_fail(mc->model, MHP_MODEL_FAIL_FROM_THEN, k);
+		err = take(&b, NR_LMBS - 1, NULL);
+		failed = mhp_model_faults(mc->model) > 0;
+		mhp_model_fail(mc->model, MHP_MODEL_FAIL_NEVER, 0);
+		assert_true(!err || (failed && err == MHP_ERR_INVAL));
+		assert_int_equal(count_present(&b), err ? NR_LMBS : 1);
+		if (err)
+			unchanged(mc, before, SNAP_NO_PAGES);
+		else
+			free(before);
+		shelf_verify(shelf);
+		shelf_close(shelf);
+		assert_int_equal(take(&b, err ? NR_LMBS : 1, NULL), 0);
+		/* So that pageblocks are used for the first time again. */
+		machine_again(mc, 0);
+	}
+}
+
 static const struct machine_test tests[] = {
-	{"count", test_count},	     {"large", test_large},
-	{"wrong", test_wrong},	     {"index", test_index},
-	{"refusals", test_refusals}, {"veto", test_veto},
-	{"pinned", test_pinned},     {"deadline", test_deadline},
-	{"boot", test_boot},	     {"faults", test_faults},
+	{"count", test_count},
+	{"large", test_large},
+	{"wrong", test_wrong},
+	{"index", test_index},
+	{"refusals", test_refusals},
+	{"veto", test_veto},
+	{"pinned", test_pinned},
+	{"deadline", test_deadline},
+	{"boot", test_boot},
+	{"faults", test_faults},
+	{"faults_remove", test_faults_remove},
 };
 
 int main(void)
