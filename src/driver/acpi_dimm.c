@@ -103,10 +103,7 @@ static int dimm_group(struct mhp *m, struct mhp_dimm *dimm,
 		return 0;
 	err = mhp_group_register_static(m, &dimm->group, dimm->node, nr_pages);
 	if (err)
-		return driver_refuse(report, err,
-				     err == MHP_ERR_INVAL ? MHP_WHY_BAD_NODE
-							  : MHP_WHY_NO_SLOT,
-				     NULL);
+		return driver_no_group(report, err);
 	dimm->grouped = true;
 	return 0;
 }

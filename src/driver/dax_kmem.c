@@ -124,8 +124,7 @@ int mhp_kmem_bind(struct mhp *m, struct mhp_kmem *dev,
 	err = mhp_group_register_static(m, &dev->group, (unsigned int)dev->node,
 					kmem_pages(m, dev));
 	if (err)
-		return driver_refuse(report, err, MHP_WHY_NO_SLOT,
-				     "a memory group");
+		return driver_no_group(report, err);
 	dev->nr_ranges = 0;
 	err = kmem_add_all(m, dev, &first);
 	first.code = err;

@@ -29,6 +29,17 @@ static inline void driver_copy(struct mhp_report *to,
 		*to = *from;
 }
 
+/** driver_no_group() - a group could not be registered; returns @err */
+static inline int driver_no_group(struct mhp_report *report, int err)
+{
+	if (err == MHP_ERR_DEADLK)
+		return driver_refuse(report, err, MHP_WHY_REENTERED, NULL);
+	if (err == MHP_ERR_INVAL)
+		return driver_refuse(report, err, MHP_WHY_BAD_NODE, NULL);
+	return driver_refuse(report, err, MHP_WHY_NO_SLOT,
+			     "there are too many memory groups");
+}
+
 /** driver_hosts() - whether a block could carry its own memmap, if it were
  * asked for so: 1, 0, or an error */
 static inline int driver_hosts(struct mhp *m, enum mhp_placement placement)

@@ -210,14 +210,19 @@ int mhp_lmb_add(struct mhp *m, struct mhp_lmbs *lmbs, uint32_t count,
 	if (!count || count > lmb_start(lmbs, lmb_is_absent))
 		return lmb_fell_short(&first, report);
 	for (i = 0; i < lmbs->nr && nr < count; i++) {
+		int err;
+
 		if (!lmb_is_absent(&lmbs->lmbs[i]))
 			continue;
-		if (lmb_bring(m, lmbs, i, &why)) {
-			lmb_keep_first(&first, &why);
-			continue;
+		err = lmb_bring(m, lmbs, i, &why);
+		if (err == MHP_ERR_DEADLK) {
+			driver_copy(report, &why);
+			return err;
 		}
-		lmbs->lmbs[i].chosen = true;
-		nr++;
+		if (err)
+			lmb_keep_first(&first, &why);
+		lmbs->lmbs[i].chosen = !err;
+		nr += !err;
 	}
 	if (nr == count)
 		return 0;
