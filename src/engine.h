@@ -261,6 +261,7 @@ struct mhp {
 	uint64_t existing_state_bytes;	/* [mutex] */
 	uint64_t hosted_bytes;		/* [mutex] */
 	struct counters counters;
+	void *firmware; /* [rcu] what view_firmware.c shows, or NULL */
 };
 
 /** mhp_lock() - enter the lifecycle: 0, or MHP_ERR_DEADLK from a callback */

@@ -36,6 +36,9 @@ static const struct view_dir view_dir_module = VIEW_DIR(view_module_entries,
 
 static const struct view_entry view_sys_entries[] = {
 	{.name = "devices", .dir = &view_dir_devices},
+	{.name = "firmware",
+	 .present = view_has_firmware,
+	 .dir = &view_dir_firmware},
 	{.name = "module", .dir = &view_dir_module},
 };
 static const struct view_dir view_dir_sys = VIEW_DIR(view_sys_entries,

@@ -9,6 +9,7 @@
  *   view_proc.c       /proc
  *   view_vmstat.c     the counters of vmstat and zoneinfo
  *   view_param.c      /sys/module/memory_hotplug/parameters
+ *   view_firmware.c   /sys/firmware/memory
  *   view_parse.c      what is written, taken apart
  *
  * A directory is a table of entries. An entry whose name ends in '#' stands for
@@ -83,6 +84,10 @@ extern const struct view_dir view_dir_nodes;
 extern const struct view_dir view_dir_node; /* node# in there */
 extern const struct view_dir view_dir_proc;
 extern const struct view_dir view_dir_param;
+extern const struct view_dir view_dir_firmware;
+
+/** view_has_firmware() - whether there is a directory /sys/firmware */
+bool view_has_firmware(const struct view_at *at);
 
 /** view_refuse() - report why, and return @err */
 int view_refuse(const struct view_at *at, int err, enum mhp_why why,

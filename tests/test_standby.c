@@ -5,6 +5,7 @@
  */
 #include "device_standby.h"
 #include "support.h"
+#include "views.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -406,16 +407,42 @@ static void test_faults_all(struct machine *mc)
 	unchanged(mc, before, 0);
 }
 
+/* Through the files that tools use: memmap first, then configure. */
+static void test_show(struct machine *mc)
+{
+	static const char config[] = "/sys/firmware/memory/memory8/config";
+	static const char memmap[] =
+		"/sys/firmware/memory/memory8/memmap_on_memory";
+	struct bench b;
+
+	bench_make(mc, &b, 0);
+	assert_int_equal(mhp_standby_show(mc->m, &b.standby), MHP_ERR_INVAL);
+	bench_open(mc, &b, 0);
+	assert_int_equal(mhp_standby_show(mc->m, &b.standby), 0);
+	views_assert(mc->m, config, "0\n");
+	assert_int_equal(views_put(mc->m, memmap, "0"), 0);
+	views_assert(mc->m, memmap, "0\n");
+	assert_int_equal(views_put(mc->m, config, "1"), 0);
+	views_assert(mc->m, config, "1\n");
+	views_assert(mc->m, MHP_VIEW_MEMORY "/memory8/state", "offline\n");
+	assert_int_equal(block_info(mc, FIRST_BLOCK).placement,
+			 MHP_PLACEMENT_EXISTING);
+	assert_int_equal(views_put(mc->m, memmap, "1"), MHP_ERR_BUSY);
+	assert_int_equal(views_put(mc->m, config, "0"), 0);
+	assert_int_equal(views_error(mc->m, MHP_VIEW_MEMORY "/memory8/state"),
+			 MHP_ERR_NOENT);
+	views_assert(mc->m, config, "0\n");
+	assert_int_equal(mhp_view_set_firmware(mc->m, NULL), 0);
+	assert_int_equal(views_error(mc->m, config), MHP_ERR_NOENT);
+	assert_int_equal(stop(&b), 0);
+}
+
 static const struct machine_test tests[] = {
-	{"life", test_life},
-	{"memmap", test_memmap},
-	{"memmap_off", test_memmap_off},
-	{"wrong", test_wrong},
-	{"refusals", test_refusals},
-	{"existing", test_existing},
-	{"all", test_all},
-	{"faults", test_faults},
-	{"faults_all", test_faults_all},
+	{"show", test_show},	     {"life", test_life},
+	{"memmap", test_memmap},     {"memmap_off", test_memmap_off},
+	{"wrong", test_wrong},	     {"refusals", test_refusals},
+	{"existing", test_existing}, {"all", test_all},
+	{"faults", test_faults},     {"faults_all", test_faults_all},
 };
 
 int main(void)

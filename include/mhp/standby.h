@@ -22,6 +22,7 @@
 #include "mhp/extent.h"
 #include "mhp/notify.h"
 #include "mhp/types.h"
+#include "mhp/view.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -77,6 +78,7 @@ struct mhp_standby {
 	uint64_t first_block; /* index in blocks */
 	uint32_t nr_blocks;
 	struct mhp_notifier notifier;
+	struct mhp_view_firmware firmware;
 };
 
 /**
@@ -165,6 +167,19 @@ MHP_MUST_CHECK MHP_API int
 mhp_standby_set_memmap_on_memory(struct mhp *m, struct mhp_standby *dev,
 				 uint64_t block_id, bool on,
 				 struct mhp_report *report);
+
+/**
+ * mhp_standby_show() - show the blocks below /sys/firmware/memory
+ *
+ * For one device of an instance. mhp_view_set_firmware() with NULL ends it,
+ * before the device is stopped.
+ *
+ * Context: takes the mutex; may sleep.
+ * Return: 0; MHP_ERR_INVAL (not started); MHP_ERR_BUSY (another's are shown);
+ *   MHP_ERR_DEADLK.
+ */
+MHP_MUST_CHECK MHP_API int mhp_standby_show(struct mhp *m,
+					    struct mhp_standby *dev);
 
 /**
  * mhp_standby_block() - a block of a device

@@ -113,6 +113,48 @@ MHP_MUST_CHECK MHP_API int mhp_view_list(struct mhp *m, const char *path,
 					 uint64_t *cursor,
 					 struct mhp_view_entry *entry);
 
+/**
+ * struct mhp_view_firmware - memory blocks that can be configured
+ *
+ * What a driver of standby memory shows below /sys/firmware/memory: a directory
+ * for each of its blocks, whether the block is known or not, with the files
+ * config and memmap_on_memory. Without a driver, and outside of its blocks,
+ * there is one for each block that is known; configuring it is not possible,
+ * and deconfiguring removes it.
+ *
+ * Owned by the driver, as long as it is set. Context of the functions: as
+ * mhp_view_read() and mhp_view_write().
+ */
+struct mhp_view_firmware {
+	uint64_t first_block; /* index in blocks */
+	uint64_t nr_blocks;
+	/** @configured: whether a block is known, as the driver sees it */
+	bool (*configured)(void *ctx, uint64_t block_id);
+	/** @configure: make it known (@on) or not; only if it is not so.
+	 * Return: 0, or a negative errno value with @report. */
+	int (*configure)(void *ctx, struct mhp *m, uint64_t block_id, bool on,
+			 struct mhp_report *report);
+	/** @memmap: whether it carries its own memmap once it is known */
+	bool (*memmap)(void *ctx, uint64_t block_id);
+	/** @set_memmap: whether it shall. Return: as configure. */
+	int (*set_memmap)(void *ctx, struct mhp *m, uint64_t block_id, bool on,
+			  struct mhp_report *report);
+	void *ctx; /* passed to all of them */
+};
+
+/**
+ * mhp_view_set_firmware() - show a driver's blocks below /sys/firmware/memory
+ *
+ * @firmware: what to show, all functions set; NULL: nothing any more. Nobody
+ *   uses a view below there at that time.
+ *
+ * Context: takes the mutex; may sleep.
+ * Return: 0; MHP_ERR_BUSY (another driver's are shown; still are);
+ *   MHP_ERR_INVAL (no blocks, or a function is missing); MHP_ERR_DEADLK.
+ */
+MHP_MUST_CHECK MHP_API int
+mhp_view_set_firmware(struct mhp *m, struct mhp_view_firmware *firmware);
+
 #ifdef __cplusplus
 }
 #endif
