@@ -117,6 +117,18 @@ mhp_word_t *bad_enter(struct mhp *m, mhp_pfn_t pfn, uint64_t flags)
 	return &m->bad[i];
 }
 
+void bad_forget(struct mhp *m, struct mhp_range range)
+{
+	uint64_t i;
+
+	for (i = mhp_port_load(&m->bad_top); i--;) {
+		uint64_t entry = mhp_port_load(&m->bad[i]);
+
+		if (bad_is_in(entry, range))
+			(void)bad_remove(m, &m->bad[i], entry);
+	}
+}
+
 bool bad_remove(struct mhp *m, mhp_word_t *entry, uint64_t was)
 {
 	uint64_t top = mhp_port_load(&m->bad_top);

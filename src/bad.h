@@ -58,4 +58,8 @@ mhp_word_t *bad_enter(struct mhp *m, mhp_pfn_t pfn, uint64_t flags);
  * Return: false if it is not. */
 bool bad_remove(struct mhp *m, mhp_word_t *entry, uint64_t was);
 
+/** bad_forget() - forget all pages of a range of which nobody has any.
+ * [mutex] */
+void bad_forget(struct mhp *m, struct mhp_range range);
+
 #endif

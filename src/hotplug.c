@@ -11,6 +11,7 @@
  * was, monotonic counters aside.
  */
 #include "hotplug.h"
+#include "bad.h"
 #include "block.h"
 #include "group.h"
 #include "libc.h"
@@ -521,6 +522,8 @@ static void remove_commit(struct mhp *m, struct mhp_range range)
 		m->nr_blocks_added--;
 	}
 	resource_removed(m, range);
+	if (profile_remove_forgets(m))
+		bad_forget(m, range);
 	section_release(m, range);
 	m->counters.nr_removes++;
 }

@@ -12,6 +12,7 @@
 #include "block.h"
 #include "phase.h"
 #include "policy.h"
+#include "profile.h"
 #include "withheld.h"
 #include "zone.h"
 
@@ -19,6 +20,9 @@ static void online_commit(struct mhp *m, struct mhp_block *blk,
 			  enum mhp_zone_type zone)
 {
 	withheld_clear_rest(m, blk);
+	if (profile_online_forgets(m))
+		bad_forget(m, mhp_range_make(blk->start_pfn,
+					     m->layout.block_pages));
 	block_clear_flag(blk, BLOCK_CLEAN);
 	block_set_zone(blk, zone);
 	block_set_life(blk, MHP_BLOCK_ONLINE);
@@ -51,10 +55,10 @@ int online_check_bad(struct mhp *m, const struct mhp_block *blk,
 	mhp_pfn_t pfn = bad_next(
 		m, mhp_range_make(blk->start_pfn, m->layout.block_pages));
 
-	return pfn == MHP_PFN_NONE
-		       ? 0
-		       : report_set(report, MHP_ERR_HWPOISON, MHP_STAGE_ONLINE,
-				    MHP_WHY_POISON, pfn);
+	if (pfn == MHP_PFN_NONE || profile_online_forgets(m))
+		return 0;
+	return report_set(report, MHP_ERR_HWPOISON, MHP_STAGE_ONLINE,
+			  MHP_WHY_POISON, pfn);
 }
 
 static int online_check(struct mhp *m, uint64_t block_id,

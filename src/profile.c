@@ -7,6 +7,8 @@
  *   memmap fills        pages      PMDs                 PMDs
  *   rest fills          pages      pageblocks           pageblocks
  *   force               = on       unknown              pads to a pageblock
+ *   online of bad       refused    forgets them         refused
+ *   remove of bad       remembers  forgets them         forgets them
  */
 #include "profile.h"
 
@@ -96,4 +98,14 @@ const char *profile_hosts(const struct mhp *m, struct mhp_range range)
 	    range.nr_pages != m->layout.block_pages)
 		return "Linux 6.1 wants a range of one block";
 	return profile_linux_hosts(m);
+}
+
+bool profile_online_forgets(const struct mhp *m)
+{
+	return m->profile == MHP_PROFILE_LINUX_6_1;
+}
+
+bool profile_remove_forgets(const struct mhp *m)
+{
+	return m->profile != MHP_PROFILE_NATIVE;
 }

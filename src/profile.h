@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Profiles: where a kernel's rules for the memmap differ from ours. Natively
- * whole pages are all that memmap and state take; Linux wants whole PMDs and
- * leaves whole pageblocks, and 6.1 only knows ranges of one block.
+ * Profiles: where a kernel's rules for the memmap, and for bad pages, differ
+ * from ours. Natively whole pages are all that memmap and state take; Linux
+ * wants whole PMDs and leaves whole pageblocks, and 6.1 only knows ranges of
+ * one block. Bad pages are noted in Linux's memmap and go with it; in 6.1 with
+ * every online.
  */
 #ifndef MHP_SRC_PROFILE_H
 #define MHP_SRC_PROFILE_H
@@ -19,5 +21,13 @@ void profile_layout(struct mhp *m);
 /** profile_hosts() - whether blocks of @range may carry their own memmap: NULL
  * or the rule that says no */
 const char *profile_hosts(const struct mhp *m, struct mhp_range range);
+
+/** profile_online_forgets() - whether going online forgets bad pages, instead
+ * of being refused because of them */
+bool profile_online_forgets(const struct mhp *m);
+
+/** profile_remove_forgets() - whether bad pages of memory that leaves are
+ * forgotten */
+bool profile_remove_forgets(const struct mhp *m);
 
 #endif

@@ -118,6 +118,48 @@ static void as_linux_says(struct machine *mc)
 	assert_int_equal(page_info(mc, held).use, MHP_PAGE_POISONED);
 }
 
+/* Linux forgets bad pages when their memory leaves, and 6.1 already when it
+ * goes online again, which later kernels refuse. */
+static void as_linux_forgets(struct machine *mc)
+{
+	mhp_pfn_t pfn = block_start(mc, FIRST_BLOCK + 1) - 1;
+	int profile;
+
+	machine_end(mc);
+	for (profile = MHP_PROFILE_LINUX_6_1; profile <= MHP_PROFILE_LINUX_6_12;
+	     profile++) {
+		bool old = profile == MHP_PROFILE_LINUX_6_1;
+		struct mhp_boot_range boot[2];
+		struct mhp_model_config config = machine_config(mc->c, boot);
+
+		config.profile = (enum mhp_profile)profile;
+		config.memmap_on_memory = MHP_MEMMAP_OFF;
+		machine_start_config(mc, mc->c, &config);
+		plug(mc, FIRST_BLOCK, 1, MHP_PLACEMENT_EXISTING,
+		     MHP_ONLINE_MOVABLE);
+		assert_int_equal(mhp_poison_hard(mc->m, pfn, NULL), 0);
+		assert_int_equal(mhp_block_offline(mc->m, FIRST_BLOCK,
+						   MHP_NO_DEADLINE, NULL),
+				 0);
+		assert_true(mhp_is_poisoned(mc->m, pfn));
+		assert_int_equal(mhp_block_online(mc->m, FIRST_BLOCK,
+						  MHP_ONLINE_MOVABLE, NULL),
+				 old ? 0 : MHP_ERR_HWPOISON);
+		assert_int_equal(mhp_is_poisoned(mc->m, pfn), !old);
+		if (old)
+			assert_int_equal(page_info(mc, pfn).use, MHP_PAGE_FREE);
+		(void)!mhp_block_offline(mc->m, FIRST_BLOCK, MHP_NO_DEADLINE,
+					 NULL);
+		assert_int_equal(mhp_remove(mc->m,
+					    block_range(mc, FIRST_BLOCK, 1),
+					    NULL),
+				 0);
+		assert_false(mhp_is_poisoned(mc->m, pfn));
+		assert_int_equal(stat_now(mc).nr_poisoned, 0);
+		machine_end(mc);
+	}
+}
+
 int main(void)
 {
 	const struct machine_test tests[] = {
@@ -125,6 +167,7 @@ int main(void)
 		{"table_is_full", table_is_full},
 		{"reentered", reentered},
 		{"as_linux_says", as_linux_says},
+		{"as_linux_forgets", as_linux_forgets},
 	};
 
 	return machine_run("poison_refused", tests,

@@ -6,8 +6,9 @@
  * Every page carries the stamp of who holds it, set and cleared by
  * compare-and-swap: a page that is handed out twice is seen at once. The
  * hotplug thread publishes which blocks are isolated or gone, and which pages
- * are bad; a page of those that is handed out is seen at once too. Now and then everybody stops, and
- * stamps, the allocator's own view and the invariant checker are compared.
+ * are bad; a page of those that is handed out is seen at once too. Now and then
+ * everybody stops, and stamps, the allocator's own view and the invariant
+ * checker are compared.
  *
  * MHP_TEST_SECONDS: how long, for each machine. MHP_TEST_SEED: where to start.
  */

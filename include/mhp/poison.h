@@ -19,6 +19,9 @@
  *   offline
  *   no memory       NXIO                           IO
  *
+ * The Linux profiles forget bad pages when their memory leaves, and 6.1 when it
+ * goes online, which it does not refuse.
+ *
  * Taking a page out changes no account: it stays present and managed, and is
  * not free any more.
  */
