@@ -29,6 +29,13 @@ static enum pc op_begin(const struct step *p)
 	case OP_POISON:
 	case OP_CLEAR:
 		return PC_bad_close;
+	case OP_WITHHOLD:
+	case OP_WITHHOLD_ALL:
+		return PC_hold_isolate;
+	case OP_RELEASE:
+	case OP_RELEASE_ALL:
+		return p->mutant == RELEASE_ROWS_FIRST ? PC_drop_rows
+						       : PC_drop_count;
 	case OP_END:
 		break;
 	}
@@ -83,7 +90,7 @@ static void hold(struct world *w, unsigned int page, unsigned int who)
 {
 	w->holder[page] = (uint8_t)who;
 	if (!(w->word & HUGE))
-		w->row[page / 2] |= (uint8_t)(1 << page % 2);
+		w->row[page / ROW_PAGES] |= (uint8_t)(1 << page % ROW_PAGES);
 }
 
 void interleave_start(const struct scenario *s, struct world *w)
@@ -95,10 +102,13 @@ void interleave_start(const struct scenario *s, struct world *w)
 	w->small = s->small;
 	w->full = s->full;
 	w->bad = s->bad;
-	if (s->word & USED)
-		w->row[0] = s->kept;
+	if (s->word & USED && !(s->word & DEAD)) {
+		w->row[0] = s->kept | withheld(s->word, 0);
+		w->row[1] = withheld(s->word, 1);
+	}
 	if (s->word & USED && s->bad == BAD_KEPT)
-		w->row[s->bad_page / 2] |= (uint8_t)(1 << s->bad_page % 2);
+		w->row[s->bad_page / ROW_PAGES] |=
+			(uint8_t)(1 << s->bad_page % ROW_PAGES);
 	for (page = 0; page < NR_PAGES; page++)
 		if (s->others >> page & 1)
 			hold(w, page, SOMEBODY);

@@ -7,10 +7,11 @@
  *   interleave_page.c   steps below a pageblock
  *   interleave_open.c   steps of a whole one
  *   interleave_bad.c    steps of a page that goes bad
+ *   interleave_hold.c   steps that withhold pages and release them
  *   interleave.c        threads that take them
  *   test_interleave.c   all orders of the steps, and what must hold in each
  *
- * The pageblock has two rows of two pages. An operation is a read-side section.
+ * The pageblock has two rows of three pages. An operation is a read-side section.
  * Memory is sequentially consistent, so what weaker processors do is not seen
  * here (docs/LOCKING.md).
  */
@@ -22,8 +23,9 @@
 
 #define NR_THREADS 3
 #define NR_ROWS 2
-#define ROW_MASK 3
-#define NR_PAGES 4
+#define ROW_PAGES 3
+#define ROW_MASK 7
+#define NR_PAGES 6
 #define NR_OPS 4 /* of a thread, one after the other */
 
 /* Bits of the word; the owner is a processor's number. */
@@ -38,6 +40,10 @@
 #define OWNER_SHIFT 8
 #define OWNER(cpu) ((cpu) << OWNER_SHIFT)
 #define OWNER_MASK OWNER(3)
+#define DEAD 1024
+#define COUNT_SHIFT 11 /* of withheld pages */
+#define COUNT(nr) ((nr) << COUNT_SHIFT)
+#define COUNT_MASK COUNT(7)
 
 /* The entry of the scenario's bad page in the table. */
 #define BAD_HELD 1
@@ -63,36 +69,52 @@ enum op {
 	OP_ISOLATE_UNDO, /* and then take it back */
 	OP_POISON,	 /* the scenario's page is bad */
 	OP_CLEAR,	 /* it is good after all */
+	OP_WITHHOLD,	 /* the last page that is not, if it is free */
+	OP_WITHHOLD_ALL,
+	OP_RELEASE, /* the first page that is withheld */
+	OP_RELEASE_ALL,
 };
 
 /* What can be wrong with the rules; each must be noticed. */
 enum mutant {
 	MUTANT_NONE = 0,
-	CLAIM_UNSEEN,	      /* R2: row bits taken without a look before */
-	GRANT_UNSEEN,	      /* R2: granted without a look after */
-	GRANT_MISSES_CLOSING, /* R2, R4: it does not look for CLOSING */
-	ISOLATE_LOOKS_FIRST,  /* R3: rows read before the flag is set */
-	DRAIN_MISSES_OPENING, /* R3: OPENING counts as empty */
-	OPEN_DROPS_ISOLATED,  /* R3: the end of OPENING overwrites the flag */
-	CLOSE_BLIND,	      /* R4: no look after CLOSING is set */
-	CLOSE_GIVES_UP,	      /* R4: no look after it is taken back */
-	MARK_BLIND,	      /* R6: full is set and not verified */
-	FREE_KEEPS_FULL,      /* R6: a free does not look at full */
-	OWN_FREE_KEEPS_FULL,  /* R6: a free by the owner does not */
-	NOWHOLE_BLIND,	      /* R6: nowhole is set and not verified */
-	CLOSE_KEEPS_NOWHOLE,  /* R6: closing does not look at nowhole */
-	FAIL_KEEPS_NOWHOLE,   /* R6: nor does a first use that fails */
-	SMALL_BLIND,	      /* R6: small is set and not verified */
-	SMALL_KEEPS_NOWHOLE,  /* R6: taking small back does not look */
-	LET_GO_BLIND,	      /* R8: whoever lets go does not look */
-	POISON_HASTE,	      /* no wait before the row is read */
-	POISON_LATE_MIXED,    /* MIXED is set when the pageblock is opened */
-	OPEN_DROPS_MIXED,     /* the end of OPENING overwrites MIXED */
-	WHOLE_FREE_FIRST,     /* free value before the bits of bad pages */
-	WHOLE_FREE_BLIND,     /* a whole pageblock is freed without a look */
-	FREE_KEEPS_HELD,      /* a free clears the bad page too */
-	CLEAR_HASTE,	      /* no wait before the entry is removed */
-	CLEAR_BIT_FIRST,      /* the bit is cleared before the entry */
+	CLAIM_UNSEEN,	       /* R2: row bits taken without a look before */
+	GRANT_UNSEEN,	       /* R2: granted without a look after */
+	GRANT_MISSES_CLOSING,  /* R2, R4: it does not look for CLOSING */
+	ISOLATE_LOOKS_FIRST,   /* R3: rows read before the flag is set */
+	DRAIN_MISSES_OPENING,  /* R3: OPENING counts as empty */
+	OPEN_DROPS_ISOLATED,   /* R3: the end of OPENING overwrites the flag */
+	CLOSE_BLIND,	       /* R4: no look after CLOSING is set */
+	CLOSE_GIVES_UP,	       /* R4: no look after it is taken back */
+	MARK_BLIND,	       /* R6: full is set and not verified */
+	FREE_KEEPS_FULL,       /* R6: a free does not look at full */
+	OWN_FREE_KEEPS_FULL,   /* R6: a free by the owner does not */
+	NOWHOLE_BLIND,	       /* R6: nowhole is set and not verified */
+	CLOSE_KEEPS_NOWHOLE,   /* R6: closing does not look at nowhole */
+	FAIL_KEEPS_NOWHOLE,    /* R6: nor does a first use that fails */
+	SMALL_BLIND,	       /* R6: small is set and not verified */
+	SMALL_KEEPS_NOWHOLE,   /* R6: taking small back does not look */
+	LET_GO_BLIND,	       /* R8: whoever lets go does not look */
+	POISON_HASTE,	       /* no wait before the row is read */
+	POISON_LATE_MIXED,     /* MIXED is set when the pageblock is opened */
+	OPEN_DROPS_MIXED,      /* the end of OPENING overwrites MIXED */
+	WHOLE_FREE_FIRST,      /* free value before the bits of bad pages */
+	WHOLE_FREE_BLIND,      /* a whole pageblock is freed without a look */
+	FREE_KEEPS_HELD,       /* a free clears the bad page too */
+	CLEAR_HASTE,	       /* no wait before the entry is removed */
+	CLEAR_BIT_FIRST,       /* the bit is cleared before the entry */
+	CLOSE_DROPS_COUNT,     /* closing does not keep what is withheld */
+	OPEN_DROPS_COUNT,      /* nor does first use */
+	WITHHOLD_HASTE,	       /* no wait between isolation and the look */
+	WITHHOLD_LEAVES,       /* no wait before it is un-isolated */
+	RELEASE_ROWS_FIRST,    /* bits cleared before the count falls */
+	RELEASE_HASTE,	       /* first use is not waited for */
+	RELEASE_FREES_BAD,     /* bits of bad pages cleared too */
+	RELEASE_KEEPS_FULL,    /* R6: no look at full */
+	RELEASE_LEAVES_OPEN,   /* R4: no look whether it is empty */
+	RELEASE_KEEPS_NOWHOLE, /* R6: no look at nowhole */
+	REVIVE_BITS_LAST,      /* DEAD goes before bits are set */
+	REVIVE_KEEPS_NOWHOLE,  /* R6: no look at nowhole */
 	NR_MUTANTS,
 };
 
@@ -108,6 +130,7 @@ enum wrong {
 	WRONG_ROWS,	/* at rest: rows are not what is held */
 	WRONG_HINT,	/* at rest: a hint hides something */
 	WRONG_OPEN,	/* at rest: empty, nobody's, and not closed */
+	WRONG_REFUSED,	/* a free refused that is right */
 	WRONG_BAD,	/* a bad page granted, or at rest: not noted */
 };
 

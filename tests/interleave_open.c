@@ -77,30 +77,30 @@ bool step_open_take(const struct step *p)
 
 bool step_open_begin(const struct step *p)
 {
-	if (p->w->word)
+	if (p->w->word != p->t->word)
 		return open_none(p);
-	p->w->word = OPENING;
+	p->w->word |= OPENING;
 	return go(p, p->s->fails >> p->n & 1 ? PC_open_fail : PC_open_table);
 }
 
 /* Kept bits of both rows, as they are set then. */
 bool step_open_table(const struct step *p)
 {
-	p->t->mask = (uint8_t)(kept(p, 0) | kept(p, 1) << 2);
+	p->t->mask = (uint8_t)(kept(p, 0) | kept(p, 1) << ROW_PAGES);
 	return go(p, PC_open_first);
 }
 
 bool step_open_first(const struct step *p)
 {
 	p->w->row[0] |= p->t->mask & ROW_MASK;
-	p->w->row[1] |= (uint8_t)(p->t->mask >> 2);
+	p->w->row[1] |= (uint8_t)(p->t->mask >> ROW_PAGES);
 	return go(p, PC_open_end);
 }
 
 /* The caller knows that one remains: it clears nowhole if it had set it. */
 bool step_open_fail(const struct step *p)
 {
-	p->w->word &= ISOLATED | MIXED;
+	p->w->word &= ISOLATED | MIXED | COUNT_MASK;
 	if (p->mutant == FAIL_KEEPS_NOWHOLE && !p->t->again)
 		return leave(p);
 	return go(p, PC_nowhole_look);
@@ -109,6 +109,7 @@ bool step_open_fail(const struct step *p)
 bool step_open_end(const struct step *p)
 {
 	uint16_t isolated = p->w->word & ISOLATED;
+	uint16_t count = p->w->word & COUNT_MASK;
 	uint16_t mixed = isolated ? p->w->word & MIXED : 0;
 
 	if (p->mutant == OPEN_DROPS_ISOLATED)
@@ -116,6 +117,7 @@ bool step_open_end(const struct step *p)
 	if (p->mutant == OPEN_DROPS_MIXED)
 		mixed = 0;
 	p->w->word = USED | mixed | (p->t->mask ? MIXED : 0);
+	p->w->word |= p->mutant == OPEN_DROPS_COUNT ? 0 : count;
 	p->w->word |= isolated ? isolated : open_grant(p);
 	return isolated ? open_none(p) : opened(p);
 }

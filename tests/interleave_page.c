@@ -6,14 +6,19 @@
 
 /* ---- allocating from an open pageblock ---- */
 
+/* Which bit it is, of one. */
+static unsigned int bit_of(uint8_t mask)
+{
+	return mask == 4 ? 2 : mask - 1u;
+}
+
 static bool grant(const struct step *p)
 {
-	unsigned int bit = p->t->mask == 1 ? 0 : 1;
-	unsigned int page = p->t->row * 2u + bit;
+	unsigned int page = p->t->row * ROW_PAGES + bit_of(p->t->mask);
 
 	if (p->w->holder[page])
 		wrong(p, WRONG_TWICE);
-	if (!p->t->row && p->t->mask & p->s->kept)
+	if (p->t->mask & kept(p, p->t->row))
 		wrong(p, WRONG_KEPT);
 	if (p->w->bad && page == p->s->bad_page)
 		wrong(p, WRONG_BAD);
@@ -42,7 +47,7 @@ bool step_claim(const struct step *p)
 			return leave(p);
 		return go(p, ++p->t->row < NR_ROWS ? PC_claim : PC_give_up);
 	}
-	p->t->mask = unused & 1 ? 1 : 2;
+	p->t->mask = (uint8_t)(unused & -unused);
 	p->w->row[p->t->row] |= p->t->mask;
 	return go(p, PC_check);
 }
@@ -111,8 +116,8 @@ static unsigned int free_place(const struct step *p)
 {
 	unsigned int page = p->t->held - 1u;
 
-	p->t->row = (uint8_t)(page / 2);
-	p->t->mask = (uint8_t)(1 << page % 2);
+	p->t->row = (uint8_t)(page / ROW_PAGES);
+	p->t->mask = (uint8_t)(1 << page % ROW_PAGES);
 	return page;
 }
 
@@ -137,7 +142,11 @@ bool step_free_row(const struct step *p)
 /* The long way: a bad page is let go of first, and then stays. */
 bool step_free_bad(const struct step *p)
 {
-	if (free_place(p) == p->s->bad_page && p->w->bad == BAD_HELD)
+	unsigned int page = free_place(p);
+
+	if (kept(p, p->t->row) & p->t->mask)
+		wrong(p, WRONG_REFUSED);
+	if (page == p->s->bad_page && p->w->bad == BAD_HELD)
 		p->w->bad = BAD_KEPT;
 	return go(p, PC_free_slow);
 }
@@ -207,7 +216,8 @@ bool step_close_look(const struct step *p)
 	p->t->word = p->w->word;
 	p->t->i = 0;
 	if ((p->t->word & (SMALL | CLOSING)) != SMALL ||
-	    (p->t->word & OWNER_MASK && op_of(p) != OP_EMPTIED))
+	    (p->t->word & OWNER_MASK && op_of(p) != OP_EMPTIED &&
+	     p->t->ret != PC_hold_close))
 		return leave(p);
 	return go(p, PC_close_row);
 }
@@ -256,7 +266,8 @@ bool step_close_full(const struct step *p)
 
 bool step_close_end(const struct step *p)
 {
-	p->w->word &= ISOLATED | USED | MIXED;
+	p->w->word &= ISOLATED | USED | MIXED |
+		      (p->mutant == CLOSE_DROPS_COUNT ? 0 : COUNT_MASK);
 	if (p->w->word & ISOLATED || p->mutant == CLOSE_KEEPS_NOWHOLE)
 		return leave(p);
 	return go(p, PC_nowhole_look);

@@ -87,7 +87,23 @@ struct step {
 	XX(bad_remove)    \
 	XX(bad_free)      \
 	XX(bad_mixed)     \
-	XX(bad_open)
+	XX(bad_open)      \
+	XX(hold_isolate)  \
+	XX(hold_wait)     \
+	XX(hold_look)     \
+	XX(hold_count)    \
+	XX(hold_rows)     \
+	XX(hold_close)    \
+	XX(hold_dead)     \
+	XX(hold_clear)    \
+	XX(hold_leave)    \
+	XX(hold_again)    \
+	XX(drop_rows)     \
+	XX(drop_count)    \
+	XX(drop_mixed)    \
+	XX(drop_full)     \
+	XX(revive_rows)   \
+	XX(revive_word)
 
 enum pc {
 #define STEP_PC(name) PC_##name,
@@ -135,24 +151,37 @@ static inline uint16_t mine(const struct step *p)
 
 static inline bool is_free(uint16_t word)
 {
-	return !(word & ~(USED | MIXED));
+	return !(word & ~(USED | MIXED | COUNT_MASK));
 }
 
 /* The bad page's row, and its bit there. */
 static inline unsigned int bad_row(const struct step *p)
 {
-	return p->s->bad_page / 2;
+	return p->s->bad_page / ROW_PAGES;
 }
 
 static inline uint8_t bad_bit(const struct step *p)
 {
-	return (uint8_t)(1 << p->s->bad_page % 2);
+	return (uint8_t)(1 << p->s->bad_page % ROW_PAGES);
 }
 
-/* Kept pages of a row, as the table is now. */
+/* Pages of a row that are withheld, by a word. */
+static inline uint8_t withheld(uint16_t word, unsigned int row)
+{
+	unsigned int border = NR_PAGES - ((word & COUNT_MASK) >> COUNT_SHIFT);
+	uint8_t bits = 0;
+	unsigned int i;
+
+	for (i = 0; i < ROW_PAGES; i++)
+		if (ROW_PAGES * row + i >= border)
+			bits |= (uint8_t)(1 << i);
+	return bits;
+}
+
+/* Kept pages of a row, as table and word are now. */
 static inline uint8_t kept(const struct step *p, unsigned int row)
 {
-	uint8_t bits = row ? 0 : p->s->kept;
+	uint8_t bits = (row ? 0 : p->s->kept) | withheld(p->w->word, row);
 
 	if (p->w->bad == BAD_KEPT && row == bad_row(p))
 		bits |= bad_bit(p);
