@@ -122,11 +122,11 @@ static void slot_tell(const struct mhp_dimm_bus *bus, uint32_t slot,
 static int slot_node(const struct mhp_dimm_bus *bus, uint32_t domain,
 		     uint16_t *node, struct mhp_report *report)
 {
-	int answer = domain > UINT16_MAX ? MHP_ERR_INVAL : (int)domain;
+	int answer = domain > (uint32_t)UINT16_MAX ? MHP_ERR_INVAL : (int)domain;
 
 	if (bus->ops->node)
 		answer = bus->ops->node(bus->ctx, domain);
-	if (answer < 0 || answer > UINT16_MAX)
+	if (answer < 0 || answer > (int)UINT16_MAX)
 		return driver_refuse(report, MHP_ERR_INVAL, MHP_WHY_BAD_NODE,
 				     "the proximity domain has no node");
 	*node = (uint16_t)answer;
