@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Standby memory of a machine: blocks that are configured one by one. */
+#include <stdio.h>
+
 #include "device_standby.h"
 #include "devices.h"
 #include "machine.h"
@@ -38,10 +40,14 @@ int machine_standby(struct machine *machine, const char *id,
 		return o->rc;
 	standby_make(s, slot, mhp_block_bytes(&machine->layout.geometry));
 	err = mhp_standby_start(machine->mhp, &s->standby, &report);
-	if (!err)
-		return 0;
-	device_leave(machine, slot);
-	return machine_report(machine, err, &report, o);
+	if (err) {
+		device_leave(machine, slot);
+		return machine_report(machine, err, &report, o);
+	}
+	if (mhp_standby_show(machine->mhp, &s->standby))
+		snprintf(o->note, sizeof(o->note),
+			 "other standby memory is below /sys/firmware/memory");
+	return 0;
 }
 
 static struct mhp_standby *standby_find(struct machine *machine, const char *id,

@@ -122,7 +122,8 @@ static void slot_tell(const struct mhp_dimm_bus *bus, uint32_t slot,
 static int slot_node(const struct mhp_dimm_bus *bus, uint32_t domain,
 		     uint16_t *node, struct mhp_report *report)
 {
-	int answer = domain > (uint32_t)UINT16_MAX ? MHP_ERR_INVAL : (int)domain;
+	int answer = domain > (uint32_t)UINT16_MAX ? MHP_ERR_INVAL
+						   : (int)domain;
 
 	if (bus->ops->node)
 		answer = bus->ops->node(bus->ctx, domain);
