@@ -120,6 +120,80 @@ static void act_deconfigure(struct machine *machine,
 			    line->options[OPTION_BLOCK], o);
 }
 
+static void act_vmem(struct machine *machine, const struct scenario_line *line,
+		     struct snapshot *snap, struct outcome *o)
+{
+	struct vmem_options options = {
+		.block_bytes = line->options[OPTION_BLOCK_SIZE],
+		.mode = (enum mhp_virtio_mem_mode)line->options[OPTION_MODE],
+	};
+
+	(void)snap;
+	machine_vmem(machine, line->words[0], act_extent(line), act_node(line),
+		     &options, o);
+}
+
+static void act_balloon(struct machine *machine,
+			const struct scenario_line *line, struct snapshot *snap,
+			struct outcome *o)
+{
+	(void)snap;
+	machine_balloon(machine, line->words[0], act_extent(line),
+			act_node(line), line->options[OPTION_BACKED], o);
+}
+
+static void act_vmem_request(struct machine *machine,
+			     const struct scenario_line *line,
+			     struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_vmem_request(machine, line->words[0],
+			     line->options[OPTION_SIZE], o);
+}
+
+static void act_balloon_back(struct machine *machine,
+			     const struct scenario_line *line,
+			     struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_balloon_back(machine, line->words[0],
+			     line->options[OPTION_SIZE], o);
+}
+
+static void act_balloon_inflate(struct machine *machine,
+				const struct scenario_line *line,
+				struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_balloon_inflate(machine, line->words[0],
+				line->options[OPTION_SIZE], o);
+}
+
+static void act_balloon_deflate(struct machine *machine,
+				const struct scenario_line *line,
+				struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_balloon_deflate(machine, line->words[0],
+				line->options[OPTION_SIZE], o);
+}
+
+static void act_vmem_remove(struct machine *machine,
+			    const struct scenario_line *line,
+			    struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_vmem_remove(machine, line->words[0], o);
+}
+
+static void act_balloon_remove(struct machine *machine,
+			       const struct scenario_line *line,
+			       struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_balloon_remove(machine, line->words[0], o);
+}
+
 static void act_write(struct machine *machine, const struct scenario_line *line,
 		      struct snapshot *snap, struct outcome *o)
 {
@@ -199,6 +273,14 @@ static act_function *const act_functions[SCENARIO_NR_VERBS] = {
 	[SCENARIO_STANDBY] = act_standby,
 	[SCENARIO_CONFIGURE] = act_configure,
 	[SCENARIO_DECONFIGURE] = act_deconfigure,
+	[SCENARIO_VMEM] = act_vmem,
+	[SCENARIO_VMEM_REQUEST] = act_vmem_request,
+	[SCENARIO_VMEM_REMOVE] = act_vmem_remove,
+	[SCENARIO_BALLOON] = act_balloon,
+	[SCENARIO_BALLOON_BACK] = act_balloon_back,
+	[SCENARIO_BALLOON_INFLATE] = act_balloon_inflate,
+	[SCENARIO_BALLOON_DEFLATE] = act_balloon_deflate,
+	[SCENARIO_BALLOON_REMOVE] = act_balloon_remove,
 	[SCENARIO_WRITE] = act_write,
 	[SCENARIO_CAT] = act_cat,
 	[SCENARIO_FILL] = act_fill,

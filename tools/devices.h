@@ -8,11 +8,14 @@
  *   dax.c       DAX devices
  *   lmbs.c      rows of LMBs
  *   standby.c   standby memory
+ *   vmem.c      virtio-mem devices
+ *   balloons.c  balloons
  */
 #ifndef MHP_TOOLS_DEVICES_H
 #define MHP_TOOLS_DEVICES_H
 
 #include "device_dimm.h"
+#include "mhp/virtio_mem.h"
 #include "slots.h"
 
 struct machine;
@@ -91,5 +94,33 @@ int machine_configure(struct machine *machine, const char *id,
 		      struct outcome *o);
 int machine_deconfigure(struct machine *machine, const char *id,
 			uint64_t block_id, struct outcome *o);
+
+/** struct vmem_options - of a virtio-mem device */
+struct vmem_options {
+	uint64_t block_bytes;
+	enum mhp_virtio_mem_mode mode;
+};
+
+/** machine_vmem() - @extent is its region; nothing of it is requested yet */
+int machine_vmem(struct machine *machine, const char *id,
+		 struct mhp_extent extent, uint64_t node,
+		 const struct vmem_options *options, struct outcome *o);
+int machine_vmem_request(struct machine *machine, const char *id,
+			 uint64_t size_bytes, struct outcome *o);
+int machine_vmem_remove(struct machine *machine, const char *id,
+			struct outcome *o);
+
+/** machine_balloon() - @extent is its range, of which @backed bytes are there */
+int machine_balloon(struct machine *machine, const char *id,
+		    struct mhp_extent extent, uint64_t node, uint64_t backed,
+		    struct outcome *o);
+int machine_balloon_back(struct machine *machine, const char *id,
+			 uint64_t size_bytes, struct outcome *o);
+int machine_balloon_inflate(struct machine *machine, const char *id,
+			    uint64_t size_bytes, struct outcome *o);
+int machine_balloon_deflate(struct machine *machine, const char *id,
+			    uint64_t size_bytes, struct outcome *o);
+int machine_balloon_remove(struct machine *machine, const char *id,
+			   struct outcome *o);
 
 #endif

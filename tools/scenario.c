@@ -44,6 +44,7 @@ static const char *const auto_online_choices[] = {
 	"offline", "online", "online_kernel", "online_movable", NULL};
 static const char *const policy_choices[] = {"contig-zones", "auto-movable",
 					     NULL};
+static const char *const mode_choices[] = {"auto", "sub", "big", NULL};
 
 #define SIZE(name, fallback)                               \
 	{                                                  \
@@ -79,6 +80,9 @@ static const struct option_spec option_specs[SCENARIO_NR_OPTIONS] = {
 	[OPTION_DEVICE_MEMMAP] = CHOICE("memmap_on_memory",
 					DEVICE_MEMMAP_DEFAULT,
 					device_memmap_choices),
+	[OPTION_BLOCK_SIZE] = SIZE("block", UINT64_C(2) << 20),
+	[OPTION_MODE] = CHOICE("mode", 0, mode_choices),
+	[OPTION_BACKED] = SIZE("backed", 0),
 };
 
 struct command_spec {
@@ -122,6 +126,24 @@ static const struct command_spec command_specs[SCENARIO_NR_VERBS] = {
 	{"configure", "configure ID block=N [memmap_on_memory=off|on]", 1, 1,
 	 BIT(BLOCK) | BIT(DEVICE_MEMMAP), BIT(BLOCK)},
 	{"deconfigure", "deconfigure ID block=N", 1, 1, BIT(BLOCK), BIT(BLOCK)},
+	{"vmem",
+	 "vmem ID size=SIZE [block=SIZE] [mode=auto|sub|big] [node=N] "
+	 "[addr=ADDRESS]",
+	 1, 1, BIT(SIZE) | BIT(BLOCK_SIZE) | BIT(MODE) | BIT(NODE) | BIT(ADDR),
+	 BIT(SIZE)},
+	{"vmem_request", "vmem_request ID size=SIZE", 1, 1, BIT(SIZE),
+	 BIT(SIZE)},
+	{"vmem_remove", "vmem_remove ID", 1, 1, 0, 0},
+	{"balloon",
+	 "balloon ID size=SIZE [backed=SIZE] [node=N] [addr=ADDRESS]", 1, 1,
+	 BIT(SIZE) | BIT(BACKED) | BIT(NODE) | BIT(ADDR), BIT(SIZE)},
+	{"balloon_back", "balloon_back ID size=SIZE", 1, 1, BIT(SIZE),
+	 BIT(SIZE)},
+	{"balloon_inflate", "balloon_inflate ID size=SIZE", 1, 1, BIT(SIZE),
+	 BIT(SIZE)},
+	{"balloon_deflate", "balloon_deflate ID size=SIZE", 1, 1, BIT(SIZE),
+	 BIT(SIZE)},
+	{"balloon_remove", "balloon_remove ID", 1, 1, 0, 0},
 	{"write", "write PATH [VALUE]", 1, 2, 0, 0},
 	{"cat", "cat PATH", 1, 1, 0, 0},
 	{"fill", "fill NAME size=SIZE [node=N]", 1, 1, BIT(SIZE) | BIT(NODE),

@@ -11,6 +11,8 @@ static const char *const slot_kind_names[] = {
 	[SLOT_DAX] = "DAX device",
 	[SLOT_LMB] = "row of LMBs",
 	[SLOT_STANDBY] = "standby memory",
+	[SLOT_VMEM] = "virtio-mem device",
+	[SLOT_BALLOON] = "balloon",
 };
 
 const char *slot_kind_name(enum slot_kind kind)
@@ -154,6 +156,8 @@ struct slot *slots_take(struct slots *s, const char *id,
 
 void slots_release(struct slot *slot)
 {
+	if (slot->device && slot->forget)
+		slot->forget(slot->device);
 	free(slot->id);
 	free(slot->device);
 	*slot = (struct slot){.id = NULL};

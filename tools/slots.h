@@ -27,6 +27,8 @@ enum slot_kind {
 	SLOT_DAX,
 	SLOT_LMB,
 	SLOT_STANDBY,
+	SLOT_VMEM,
+	SLOT_BALLOON,
 };
 
 struct slot {
@@ -34,9 +36,10 @@ struct slot {
 	enum slot_kind kind;
 	struct mhp_extent extent;
 	uint16_t node;
-	void *device;		  /* of kinds with one of their own, or NULL */
-	struct mhp_extent backed; /* port/posix: what of it has memory */
-	uint32_t region_id;	  /* port/posix: its memory; 0: none */
+	void *device; /* of kinds with one of their own, or NULL */
+	void (*forget)(void *device); /* what it holds on the host, or NULL */
+	struct mhp_extent backed;     /* port/posix: what of it has memory */
+	uint32_t region_id;	      /* port/posix: its memory; 0: none */
 };
 
 struct slots {

@@ -199,7 +199,7 @@ int mhp_balloon_deflate(struct mhp *m, struct mhp_balloon *b, uint64_t nr_pages,
 		return err;
 	if (!mhp_port_load(&b->nr_held) &&
 	    b->nr_backed == b->setup.range.nr_pages)
-		return driver_refuse(report, MHP_ERR_NOSPC, MHP_WHY_NO_SLOT,
+		return driver_refuse(report, MHP_ERR_NOSPC, MHP_WHY_DEVICE_BUSY,
 				     "the balloon is empty");
 	return driver_refuse(report, MHP_ERR_NOMEM, MHP_WHY_DEVICE_BUSY,
 			     "the host gave fewer pages");

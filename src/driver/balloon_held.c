@@ -119,7 +119,7 @@ int balloon_hold(struct mhp *m, struct mhp_balloon *b, uint64_t nr_pages,
 		i = held_free_entry(b);
 		if (i == b->setup.max_held)
 			return driver_refuse(report, MHP_ERR_NOSPC,
-					     MHP_WHY_NO_SLOT,
+					     MHP_WHY_DEVICE_BUSY,
 					     "the balloon holds as many pages "
 					     "as it may");
 		err = balloon_hold_page(m, b, i, report);

@@ -230,8 +230,9 @@ static int round_result(struct vmem_round *r)
 		return driver_refuse(r->report, MHP_ERR_AGAIN,
 				     MHP_WHY_DEVICE_BUSY, NULL);
 	if (vmem_nr_missing(r->vm) && !r->too_small)
-		return driver_refuse(r->report, MHP_ERR_NOSPC, MHP_WHY_NO_SLOT,
-				     "the usable region has no room for more");
+		return driver_refuse(r->report, MHP_ERR_NOSPC,
+				     MHP_WHY_DEVICE_BUSY,
+				     "its usable region has no room for more");
 	return 0;
 }
 
