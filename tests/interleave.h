@@ -11,9 +11,9 @@
  *   interleave.c        threads that take them
  *   test_interleave.c   all orders of the steps, and what must hold in each
  *
- * The pageblock has two rows of three pages. An operation is a read-side section.
- * Memory is sequentially consistent, so what weaker processors do is not seen
- * here (docs/LOCKING.md).
+ * The pageblock has two rows of three pages. An operation is a read-side
+ * section. Memory is sequentially consistent, so what weaker processors do is
+ * not seen here (docs/LOCKING.md).
  */
 #ifndef MHP_TESTS_INTERLEAVE_H
 #define MHP_TESTS_INTERLEAVE_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads allocate, free and let their pages be moved while memory blocks are
- * added, put online, taken offline and removed under them, and pages go bad.
+ * added, put online, taken offline and removed under them, pages go bad, and are
+ * withheld and released.
  *
  * Every page carries the stamp of who holds it, set and cleared by
  * compare-and-swap: a page that is handed out twice is seen at once. The
@@ -23,6 +24,8 @@
 #define NR_WORKERS 3
 #define NR_SLOTS 512 /* allocations a worker may hold */
 #define MAX_PAGES 65536
+/* The stamp of a withheld page. */
+#define WITHHELD UINT32_MAX
 
 /* What a worker holds: movable ones are known to the owner by their number. */
 struct slot {
@@ -44,7 +47,7 @@ struct world {
 	pthread_barrier_t stop, go;
 	uint32_t stopping, ending;
 	uint64_t nr_allocs, nr_moves, nr_offlines, nr_removes, nr_refused,
-		nr_bad;
+		nr_bad, nr_withheld, nr_released;
 };
 
 struct worker {
@@ -259,13 +262,26 @@ static void plug_offline(struct world *w, uint64_t id, uint64_t *random)
 		COUNT(w->nr_offlines);
 }
 
+static void stamp_range(struct world *w, struct mhp_range range, uint32_t from,
+			uint32_t to)
+{
+	mhp_pfn_t pfn = range.start_pfn;
+
+	for (; pfn < mhp_range_end_pfn(range); pfn++)
+		stamp(w, pfn, 0, from, to);
+}
+
 static void plug_remove(struct world *w, uint64_t id)
 {
 	struct mhp_range range = block_range(&w->mc, id, 1);
 
+	mhp_pfn_t pfn;
+
 	assert_int_equal(mhp_remove(w->mc.m, range, NULL), 0);
 	STORE(w->gone[id], 1);
 	COUNT(w->nr_removes);
+	for (pfn = range.start_pfn; pfn < mhp_range_end_pfn(range); pfn++)
+		STORE(w->stamps[pfn], 0);
 }
 
 static void plug_add(struct world *w, uint64_t id, uint64_t r)
@@ -274,6 +290,7 @@ static void plug_add(struct world *w, uint64_t id, uint64_t r)
 		.range = block_range(&w->mc, id, 1),
 		.placement = r & 1 ? MHP_PLACEMENT_BLOCK
 				   : MHP_PLACEMENT_EXISTING,
+		.flags = r & 6 ? 0 : MHP_ADD_WITHHELD,
 	};
 	int err;
 
@@ -283,6 +300,13 @@ static void plug_add(struct world *w, uint64_t id, uint64_t r)
 		assert_int_equal(err, MHP_ERR_NOMEM);
 		STORE(w->gone[id], 1);
 	}
+	if (!err && request.flags)
+		stamp_range(w,
+			    mhp_range_make(
+				    block_start(&w->mc, id + 1) -
+					    block_info(&w->mc, id).nr_withheld,
+				    block_info(&w->mc, id).nr_withheld),
+			    0, WITHHELD);
 }
 
 static void plug_clear(struct world *w, struct mhp_range range)
@@ -317,6 +341,54 @@ static void plug_poison(struct world *w, uint64_t r)
 	COUNT(w->nr_bad);
 }
 
+/* Some of the last pages of a pageblock, or all that can be. */
+static void plug_withhold(struct world *w, mhp_pfn_t pfn, mhp_pfn_t border,
+			  uint64_t r)
+{
+	struct mhp_range range = mhp_range_make(pfn, border - pfn);
+
+	if (r & 3) {
+		range.nr_pages = 1 + (r >> 2) % range.nr_pages;
+		range.start_pfn = border - range.nr_pages;
+	}
+	if (mhp_withhold(w->mc.m, range, MHP_NO_DEADLINE, NULL))
+		return;
+	stamp_range(w, range, 0, WITHHELD);
+	COUNT(w->nr_withheld);
+}
+
+/* From here on anybody may get them, so the stamps go first. */
+static void plug_release(struct world *w, mhp_pfn_t border, mhp_pfn_t end,
+			 uint64_t r)
+{
+	struct mhp_range range = mhp_range_make(border, end - border);
+
+	if (r & 3)
+		range.nr_pages = 1 + (r >> 2) % range.nr_pages;
+	stamp_range(w, range, WITHHELD, 0);
+	assert_int_equal(mhp_release(w->mc.m, range, NULL), 0);
+	COUNT(w->nr_released);
+}
+
+static void plug_hold(struct world *w, uint64_t r)
+{
+	uint64_t nr = mhp_pageblock_pages(w->mc.g);
+	mhp_pfn_t pfn = (r >> 32) % block_start(&w->mc, NR_BLOCKS) & ~(nr - 1);
+	mhp_pfn_t end = pfn + nr, border;
+	struct mhp_block_info info;
+
+	if (mhp_block_query(w->mc.m, block_of(w, pfn), &info))
+		return;
+	border = end - mhp_withheld(w->mc.m, mhp_range_make(pfn, nr));
+	/* What memmap there is in the pageblock stays. */
+	if (!info.boot && pfn < block_start(&w->mc, info.id) + info.nr_memmap)
+		pfn = block_start(&w->mc, info.id) + info.nr_memmap;
+	if (border < end && (r & 1 || border == pfn))
+		plug_release(w, border, end, r >> 1);
+	else if (border > pfn)
+		plug_withhold(w, pfn, border, r >> 1);
+}
+
 static void plug_step(struct world *w, uint64_t *random)
 {
 	uint64_t r = random_next(random);
@@ -325,6 +397,10 @@ static void plug_step(struct world *w, uint64_t *random)
 
 	if (!(r >> 50 & 3)) {
 		plug_poison(w, random_next(random));
+		return;
+	}
+	if (r >> 52 & 1) {
+		plug_hold(w, random_next(random));
 		return;
 	}
 	if (mhp_block_query(w->mc.m, id, &info)) {
@@ -359,7 +435,9 @@ static uint64_t audit_pages(struct world *w)
 		struct mhp_page_info info = page_info(&w->mc, pfn);
 		bool ours = info.use == MHP_PAGE_ALLOCATED && info.owner != 1;
 
-		if (ours != !!w->stamps[pfn])
+		if (ours != (w->stamps[pfn] && w->stamps[pfn] != WITHHELD) ||
+		    (info.use == MHP_PAGE_WITHHELD) !=
+			    (w->stamps[pfn] == WITHHELD))
 			fail_page("the allocator and the stamps differ", pfn);
 		held += ours;
 	}
@@ -478,9 +556,10 @@ static void test_stress(struct machine *mc)
 		pthread_join(workers[i].thread, NULL);
 	print_message("%" PRIu64 " allocations, %" PRIu64 " moves, %" PRIu64
 		      " offlined, %" PRIu64 " refused, %" PRIu64
-		      " removed, %" PRIu64 " bad\n",
+		      " removed, %" PRIu64 " bad, %" PRIu64
+		      " withheld, %" PRIu64 " released\n",
 		      w->nr_allocs, w->nr_moves, w->nr_offlines, w->nr_refused,
-		      w->nr_removes, w->nr_bad);
+		      w->nr_removes, w->nr_bad, w->nr_withheld, w->nr_released);
 	assert_true(w->nr_allocs > 0);
 	world_end(w);
 }
