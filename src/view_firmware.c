@@ -115,7 +115,9 @@ static bool view_next_firmware(const struct view_at *at, uint64_t *number)
 }
 
 static const struct view_entry view_block_entries[] = {
-	{.name = "config", .read = view_config_read, .write = view_config_write},
+	{.name = "config",
+	 .read = view_config_read,
+	 .write = view_config_write},
 	{.name = "memmap_on_memory",
 	 .read = view_memmap_read,
 	 .write = view_memmap_write},

@@ -110,7 +110,8 @@ int machine_vmem_request(struct machine *machine, const char *id,
 int machine_vmem_remove(struct machine *machine, const char *id,
 			struct outcome *o);
 
-/** machine_balloon() - @extent is its range, of which @backed bytes are there */
+/** machine_balloon() - @extent is its range, @backed bytes of which are there
+ */
 int machine_balloon(struct machine *machine, const char *id,
 		    struct mhp_extent extent, uint64_t node, uint64_t backed,
 		    struct outcome *o);

@@ -70,8 +70,8 @@ struct mhp_lmbs {
  *
  * Context: as mhp_add() and mhp_block_online(). One call at a time.
  * Return: 0; MHP_ERR_INVAL (none, more than there are, bad sizes, or too many
- *   failed); MHP_ERR_DEADLK. On failure those that were added are gone again; only what is in
- *   use by then and cannot move stays, and is present.
+ *   failed); MHP_ERR_DEADLK. On failure those that were added are gone again;
+ *   only what is in use by then and cannot move stays, and is present.
  */
 MHP_MUST_CHECK MHP_API int mhp_lmb_add(struct mhp *m, struct mhp_lmbs *lmbs,
 				       uint32_t count,

@@ -45,7 +45,8 @@ uint64_t balloon_retract(struct mhp *m, struct mhp_balloon *b,
 int balloon_leave(struct mhp *m, struct mhp_balloon *b, uint64_t deadline_ns,
 		  struct mhp_report *report);
 
-/** balloon_owner_ops - of the pages that are held; the context is the balloon */
+/** balloon_owner_ops - of the pages that are held; its context is the balloon
+ */
 extern const struct mhp_owner_ops balloon_owner_ops;
 
 /** balloon_hold() - allocate up to @nr_pages and give them to the host */

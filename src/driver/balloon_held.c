@@ -7,10 +7,10 @@
  *   held[i] = (pfn + 1) << 1          holds this page; its cookie is i
  *   held[i] = (pfn + 1) << 1 | TAKEN  somebody moves it or lets go of it
  *
- * Calls for one balloon come one at a time, but pages are moved by whoever takes
- * memory offline, at any time. Who changes an entry that holds a page takes it
- * first. To move a page is to give another one to the host in its place, so
- * nothing is copied.
+ * Calls for one balloon come one at a time, but pages are moved by whoever
+ * takes memory offline, at any time. Who changes an entry that holds a page
+ * takes it first. To move a page is to give another one to the host in its
+ * place, so nothing is copied.
  */
 #include "balloon.h"
 
