@@ -48,7 +48,7 @@ static int firmware_memmap(const struct view_at *at, bool *yes)
 	return 0;
 }
 
-static int view_config_read(const struct view_at *at, struct text *t)
+static int view_configured_read(const struct view_at *at, struct text *t)
 {
 	text_char(t, firmware_configured(at) ? '1' : '0');
 	return 0;
@@ -65,8 +65,8 @@ static int view_memmap_read(const struct view_at *at, struct text *t)
 }
 
 /* As in Linux, asking for what is so already succeeds. */
-static int view_config_write(const struct view_at *at, const char *value,
-			     size_t n)
+static int view_configured_write(const struct view_at *at, const char *value,
+				 size_t n)
 {
 	const struct mhp_view_firmware *fw = firmware_of(at);
 	bool want;
@@ -116,8 +116,8 @@ static bool view_next_firmware(const struct view_at *at, uint64_t *number)
 
 static const struct view_entry view_block_entries[] = {
 	{.name = "config",
-	 .read = view_config_read,
-	 .write = view_config_write},
+	 .read = view_configured_read,
+	 .write = view_configured_write},
 	{.name = "memmap_on_memory",
 	 .read = view_memmap_read,
 	 .write = view_memmap_write},
