@@ -263,6 +263,7 @@ static void test_shrinks(struct machine *mc)
 
 static void test_vanishes(struct machine *mc)
 {
+	char *before = snapshot(mc, 0);
 	struct bench b;
 
 	bench_open(&b, mc);
@@ -271,11 +272,17 @@ static void test_vanishes(struct machine *mc)
 	scan_one(&b, 0, MHP_OST_INSERTION, 0);
 	scan_one(&b, 0, MHP_OST_INSERTION, MHP_ERR_IO);
 	assert_quiet(&b);
-	/* Nobody can say what became of it: it is still known. */
+	/* Nobody can say what became of it: it is still known, and in the way
+	 * of another one. */
 	assert_int_equal(block_info(mc, FIRST_BLOCK).state, MHP_BLOCK_OFFLINE);
-	assert_int_equal(mhp_dimm_eject(mc->m, &b.slots[0].dimm,
-					MHP_NO_DEADLINE, 0, NULL),
-			 0);
+	b.device.slots[0].lie = MHP_MODEL_DIMM_HONEST;
+	mhp_model_dimm_plug(&b.device, 0, extent_make(&b, FIRST_BLOCK + 4, 1),
+			    0);
+	scan_one(&b, 0, MHP_OST_INSERTION, MHP_ERR_IO);
+	assert_int_equal(b.report.why, MHP_WHY_DEVICE_STATE);
+	assert_quiet(&b);
+	assert_leaves(&b, 0);
+	unchanged(mc, before, 0);
 }
 
 static void scan_until(struct bench *b, unsigned int most)

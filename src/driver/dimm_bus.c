@@ -159,6 +159,9 @@ static int slot_insert(struct mhp *m, struct mhp_dimm_bus *bus, uint32_t i,
 		return driver_refuse(report, MHP_ERR_ALREADY,
 				     MHP_WHY_DEVICE_STATE,
 				     "the slot is enabled already");
+	if (slot->state == MHP_DIMM_SLOT_WRONG)
+		return driver_refuse(report, MHP_ERR_IO, MHP_WHY_DEVICE_STATE,
+				     "memory of what was there is still known");
 	if (!extent_same(first->extent, again.extent) ||
 	    first->domain != again.domain)
 		return driver_refuse(report, MHP_ERR_IO, MHP_WHY_HOST_FAILED,
@@ -181,7 +184,7 @@ static void slot_handle_insert(struct mhp *m, struct mhp_dimm_bus *bus,
 	if (r->status & STATUS_INSERTED)
 		bus_status_write(bus, i, STATUS_INSERTED);
 	err = slot_insert(m, bus, i, r, &report);
-	if (err != MHP_ERR_ALREADY)
+	if (err != MHP_ERR_ALREADY && slot->state != MHP_DIMM_SLOT_WRONG)
 		slot->state = err ? MHP_DIMM_SLOT_REFUSED
 				  : MHP_DIMM_SLOT_ENABLED;
 	slot_tell(bus, i, MHP_OST_INSERTION, err, &report);
@@ -258,8 +261,6 @@ static void slot_look(struct mhp_dimm_bus *bus, uint32_t i,
 static bool slot_may_insert(const struct mhp_dimm_slot *slot,
 			    const struct reading *r)
 {
-	if (slot->state == MHP_DIMM_SLOT_WRONG)
-		return false;
 	return r->status & STATUS_INSERTED ||
 	       (r->status & STATUS_ENABLED &&
 		slot->state == MHP_DIMM_SLOT_EMPTY);
