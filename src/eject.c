@@ -100,7 +100,8 @@ static void eject_back(struct mhp *m, const struct eject *e,
 	int err = 0;
 
 	if (e->flags & MHP_OFFLINE_BACK_BY_POLICY) {
-		zone = policy_zone(m, blk, MHP_ONLINE_DEFAULT);
+		zone = policy_zone(m, blk, online_late_type(blk));
+		online_note_type(m, blk, MHP_ONLINE_DEFAULT);
 		err = online_check_bad(m, blk, NULL);
 	}
 	if (!err)

@@ -67,6 +67,8 @@ _Static_assert(MHP_MAX_NODES <= 64, "a node is six bits");
 #define BLOCK_MERGE (1u << 8)	 /* its resource may grow into neighbours */
 #define BLOCK_FIRST (1u << 9)	 /* a resource begins here */
 #define BLOCK_INACCESSIBLE (1u << 10) /* touched while it is online only */
+#define BLOCK_LATE_KERNEL (1u << 11)  /* see online_late_type() */
+#define BLOCK_LATE_MOVABLE (1u << 12)
 
 struct mhp_block {
 	mhp_pfn_t start_pfn;	/* [const] */

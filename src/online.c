@@ -85,18 +85,68 @@ static int online_check(struct mhp *m, uint64_t block_id,
 			  MHP_WHY_TRANSITION, (*blk)->start_pfn);
 }
 
-int mhp_block_online(struct mhp *m, uint64_t block_id,
-		     enum mhp_online_type type, struct mhp_report *report)
+enum mhp_online_type online_late_type(const struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+
+	if (block_has(status, BLOCK_LATE_KERNEL))
+		return MHP_ONLINE_KERNEL;
+	return block_has(status, BLOCK_LATE_MOVABLE) ? MHP_ONLINE_MOVABLE
+						     : MHP_ONLINE_DEFAULT;
+}
+
+void online_note_type(struct mhp *m, struct mhp_block *blk,
+		      enum mhp_online_type type)
+{
+	bool late = m->profile != MHP_PROFILE_NATIVE &&
+		    block_life(block_status(blk)) == MHP_BLOCK_ONLINE;
+
+	block_clear_flag(blk, BLOCK_LATE_KERNEL | BLOCK_LATE_MOVABLE);
+	if (late && type == MHP_ONLINE_KERNEL)
+		block_set_flag(blk, BLOCK_LATE_KERNEL);
+	if (late && type == MHP_ONLINE_MOVABLE)
+		block_set_flag(blk, BLOCK_LATE_MOVABLE);
+}
+
+/* [mutex] */
+static int online_typed(struct mhp *m, uint64_t block_id,
+			enum mhp_online_type type, struct mhp_report *report)
 {
 	struct mhp_block *blk = NULL;
+	int err = online_check(m, block_id, type, &blk, report);
+
+	if (blk)
+		online_note_type(m, blk, type);
+	return err ? err
+		   : online_locked(m, blk, policy_zone(m, blk, type), report);
+}
+
+int online_as_device(struct mhp *m, uint64_t block_id,
+		     struct mhp_report *report)
+{
+	const struct mhp_block *blk;
 	int err = mhp_lock(m);
 
 	if (err)
 		return report_set(report, err, MHP_STAGE_ONLINE,
 				  MHP_WHY_REENTERED, MHP_PFN_NONE);
-	err = online_check(m, block_id, type, &blk, report);
-	if (!err)
-		err = online_locked(m, blk, policy_zone(m, blk, type), report);
+	blk = block_find(m, block_id);
+	err = online_typed(m, block_id,
+			   blk ? online_late_type(blk) : MHP_ONLINE_DEFAULT,
+			   report);
+	mhp_unlock(m);
+	return err;
+}
+
+int mhp_block_online(struct mhp *m, uint64_t block_id,
+		     enum mhp_online_type type, struct mhp_report *report)
+{
+	int err = mhp_lock(m);
+
+	if (err)
+		return report_set(report, err, MHP_STAGE_ONLINE,
+				  MHP_WHY_REENTERED, MHP_PFN_NONE);
+	err = online_typed(m, block_id, type, report);
 	mhp_unlock(m);
 	return err;
 }

@@ -4,6 +4,7 @@
  * for each.
  */
 #include "mhp/poison.h"
+#include "online.h"
 #include "view.h"
 
 /* block_size_bytes: hex without 0x */
@@ -107,8 +108,8 @@ static int view_up_write(const struct view_at *at, const char *value, size_t n)
 		return view_pass(at, err);
 	if (yes == (info.state == MHP_BLOCK_ONLINE))
 		return 0;
-	return view_state_change(at,
-				 yes ? MHP_ONLINE_DEFAULT : MHP_ONLINE_OFFLINE);
+	return yes ? online_as_device(at->m, at->block_id, at->report)
+		   : view_state_change(at, MHP_ONLINE_OFFLINE);
 }
 
 static int view_zones_read(const struct view_at *at, struct text *t)
