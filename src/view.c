@@ -104,7 +104,9 @@ static int view_enter(struct view_at *at, struct view_found *f,
 	enum mhp_why why = MHP_WHY_NO_FILE;
 	uint32_t i;
 
-	for (i = 0; dir && i < dir->nr_entries; i++) {
+	if (!dir)
+		return view_refuse(at, MHP_ERR_NOTDIR, MHP_WHY_NO_FILE, NULL);
+	for (i = 0; i < dir->nr_entries; i++) {
 		f->entry = &dir->entries[i];
 		f->in = dir;
 		f->number = 0;
@@ -121,7 +123,7 @@ static int view_enter(struct view_at *at, struct view_found *f,
 	return view_refuse(at, MHP_ERR_NOENT, why, NULL);
 }
 
-/* Walk along a path: 0 or MHP_ERR_NOENT. */
+/* Walk along a path: 0, MHP_ERR_NOENT or MHP_ERR_NOTDIR. */
 static int view_walk(struct view_at *at, const char *path, struct view_found *f)
 {
 	*f = (struct view_found){.entry = &view_root, .in = &view_dir_root};
@@ -141,7 +143,7 @@ static int view_walk(struct view_at *at, const char *path, struct view_found *f)
 	}
 	f->through = *path == '/';
 	if (f->through && !f->entry->dir)
-		return view_refuse(at, MHP_ERR_NOENT, MHP_WHY_NO_FILE, NULL);
+		return view_refuse(at, MHP_ERR_NOTDIR, MHP_WHY_NO_FILE, NULL);
 	return 0;
 }
 

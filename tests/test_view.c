@@ -192,7 +192,6 @@ static void test_policy(struct machine *mc)
 static void test_no_file(struct machine *mc)
 {
 	static const char *const paths[] = {
-		"memory8/state/",
 		"memory8/states",
 		"memory08/state",
 		"memory/state",
@@ -203,8 +202,12 @@ static void test_no_file(struct machine *mc)
 		"memory18446744073709551615/state",
 		"memory18446744073709551616/state",
 		"memory99999999999999999999999/state",
-		"block_size_bytes/",
 		"../memory/memory8/state",
+	};
+	static const char *const beyond[] = {
+		"memory8/state/",
+		"memory8/state/state",
+		"block_size_bytes/",
 	};
 	char text[64];
 	size_t i;
@@ -215,6 +218,12 @@ static void test_no_file(struct machine *mc)
 				 MHP_ERR_NOENT);
 		assert_int_equal(view_put(mc, paths[i], "online"),
 				 MHP_ERR_NOENT);
+	}
+	for (i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++) {
+		assert_int_equal(view_read(mc, beyond[i], text, sizeof(text)),
+				 MHP_ERR_NOTDIR);
+		assert_int_equal(view_put(mc, beyond[i], "online"),
+				 MHP_ERR_NOTDIR);
 	}
 	assert_int_equal(mhp_view_read(mc->m, "", text, sizeof(text), NULL),
 			 MHP_ERR_NOENT);

@@ -33,10 +33,10 @@ struct mhp;
  * @report: optional
  *
  * Context: takes the mutex; may sleep.
- * Return: length of the content; MHP_ERR_NOENT (no such file); MHP_ERR_ISDIR (a
- *   directory, or a link to one); MHP_ERR_ACCES (write-only); MHP_ERR_NOSPC
- *   (@text is too small); MHP_ERR_DEADLK (from a callback, and the file needs
- *   the mutex).
+ * Return: length of the content; MHP_ERR_NOENT (no such file); MHP_ERR_NOTDIR
+ *   (a file where a directory must be); MHP_ERR_ISDIR (a directory, or a link
+ *   to one); MHP_ERR_ACCES (write-only); MHP_ERR_NOSPC (@text is too small);
+ *   MHP_ERR_DEADLK (from a callback, and the file needs the mutex).
  */
 MHP_MUST_CHECK MHP_API int mhp_view_read(struct mhp *m, const char *path,
 					 char *text, size_t size_bytes,
@@ -52,7 +52,8 @@ MHP_MUST_CHECK MHP_API int mhp_view_read(struct mhp *m, const char *path,
  * @report: optional
  *
  * Context: that of what the file does: may offline a block.
- * Return: 0; MHP_ERR_NOENT (no such file); MHP_ERR_ISDIR (a directory);
+ * Return: 0; MHP_ERR_NOENT (no such file); MHP_ERR_NOTDIR (a file where a
+ *   directory must be); MHP_ERR_ISDIR (a directory);
  *   MHP_ERR_ACCES (read-only); MHP_ERR_INVAL (not what the file takes, too
  *   long, or the state it has already); MHP_ERR_RANGE (a number that is too
  *   large); or the error of the operation. What was wrong changes nothing.
@@ -91,7 +92,7 @@ struct mhp_view_entry {
  * @entry: receives the answer; untouched on failure
  *
  * Context: any but NMI.
- * Return: 0; MHP_ERR_NOENT.
+ * Return: 0; MHP_ERR_NOENT; MHP_ERR_NOTDIR (a file where a directory must be).
  */
 MHP_MUST_CHECK MHP_API int mhp_view_stat(struct mhp *m, const char *path,
 					 struct mhp_view_entry *entry);
