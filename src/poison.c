@@ -238,14 +238,19 @@ int mhp_poison_hard(struct mhp *m, mhp_pfn_t pfn, struct mhp_report *report)
 /* Return: MHP_ERR_ALREADY if there is nothing to do. */
 static int soft_check(const struct victim *v, struct mhp_report *report)
 {
+	bool native = mhp_profile(v->m) == MHP_PROFILE_NATIVE;
+
 	if (v->entry && mhp_port_load(v->entry) & BAD_SOFT)
 		return poison_fail(v, MHP_ERR_BUSY, MHP_WHY_IN_FLIGHT, report);
 	if (v->entry)
 		return MHP_ERR_ALREADY;
+	if (!v->blk)
+		return poison_fail(v, MHP_ERR_NXIO, MHP_WHY_NOT_MEMORY, report);
 	if (v->place == PLACE_NOWHERE || v->place == PLACE_OFFLINE)
 		return poison_fail(v, MHP_ERR_IO, MHP_WHY_NOT_MEMORY, report);
 	if (v->place == PLACE_KEPT)
-		return poison_fail(v, MHP_ERR_BUSY, MHP_WHY_KEPT, report);
+		return poison_fail(v, native ? MHP_ERR_BUSY : MHP_ERR_IO,
+				   MHP_WHY_KEPT, report);
 	if (!bad_has_room(v->m))
 		return poison_fail(v, MHP_ERR_NOSPC, MHP_WHY_TABLE_FULL,
 				   report);

@@ -21,7 +21,7 @@ static void no_memory_there(struct machine *mc)
 		assert_int_equal(report.stage, MHP_STAGE_POISON);
 		assert_int_equal(report.why, MHP_WHY_NOT_MEMORY);
 		assert_int_equal(mhp_poison_soft(mc->m, pfn, &report),
-				 MHP_ERR_IO);
+				 MHP_ERR_NXIO);
 		assert_int_equal(report.why, MHP_WHY_NOT_MEMORY);
 		assert_int_equal(mhp_poison_clear(mc->m, pfn, &report),
 				 MHP_ERR_NOENT);

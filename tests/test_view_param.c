@@ -220,7 +220,7 @@ static void test_bad_pages(struct machine *mc)
 			 MHP_ERR_NXIO);
 	assert_int_equal(put_address(mc, "soft_offline_page",
 				     block_start(mc, NR_BLOCKS), 0),
-			 MHP_ERR_IO);
+			 MHP_ERR_NXIO);
 	snprintf(line, sizeof(line), "HardwareCorrupted: %5" PRIu64 " kB",
 		 2 * mhp_page_bytes(mc->g) / 1024);
 	views_has_line(mc->m, "/proc/meminfo", line);

@@ -68,6 +68,7 @@ static int expect_soft(struct world *w, mhp_pfn_t pfn)
 		return 0;
 	switch (w->map[pfn]) {
 	case MAP_ABSENT:
+		return MHP_ERR_NXIO;
 	case MAP_OFFLINE:
 	case MAP_WITHHELD:
 		return MHP_ERR_IO;

@@ -17,7 +17,7 @@
  *   embedder's      can do without it
  *   withheld, or    remembered                     IO: nothing to move there
  *   offline
- *   no memory       NXIO                           IO
+ *   no memory       NXIO                           NXIO
  *
  * The Linux profiles forget bad pages when their memory leaves, and 6.1 when it
  * goes online, which it does not refuse.
@@ -76,9 +76,9 @@ MHP_MUST_CHECK MHP_API int mhp_poison_hard(struct mhp *m, mhp_pfn_t pfn,
  *   without it.
  * Return: 0, also if it is bad already; MHP_ERR_BUSY (unmovable, pinned,
  *   refused, still between two places, memmap, state or the embedder's, or the
- *   block is just leaving); MHP_ERR_NOMEM (nowhere to move to); MHP_ERR_IO (not
- *   online memory); MHP_ERR_NOSPC; MHP_ERR_DEADLK. On failure the page is what
- *   it was.
+ *   block is just leaving); MHP_ERR_NOMEM (nowhere to move to); MHP_ERR_NXIO
+ *   (no memory there); MHP_ERR_IO (not online, or in a Linux profile a memmap);
+ *   MHP_ERR_NOSPC; MHP_ERR_DEADLK. On failure the page is what it was.
  */
 MHP_MUST_CHECK MHP_API int mhp_poison_soft(struct mhp *m, mhp_pfn_t pfn,
 					   struct mhp_report *report);
