@@ -241,6 +241,21 @@ static void test_boot_memory(struct machine *mc)
 		MHP_WHY_NOT_NEXT);
 }
 
+/* A block that is in two zones. */
+static void test_many_zones(struct machine *mc)
+{
+	struct mhp_boot_range boot[2];
+	struct mhp_model_config config = machine_config(mc->c, boot);
+	mhp_pfn_t end = block_start(mc, 1);
+
+	config.dma_end_pfn = end - pageblock_pages(mc);
+	config.dma32_end_pfn = 0;
+	machine_end(mc);
+	machine_start_config(mc, mc->c, &config);
+	refused(mc, false, mhp_range_make(end - 1, 1), MHP_ERR_INVAL,
+		MHP_WHY_MANY_ZONES);
+}
+
 /* ---- wrong arguments ---- */
 
 static void test_arguments(struct machine *mc)
@@ -361,6 +376,7 @@ static const struct machine_test tests[] = {
 	{"stays", test_stays},
 	{"never_online", test_never_online},
 	{"boot_memory", test_boot_memory},
+	{"many_zones", test_many_zones},
 	{"arguments", test_arguments},
 	{"wrong_frees", test_wrong_frees},
 	{"first_use_fails", test_first_use_fails},
