@@ -44,7 +44,7 @@ struct census {
 static bool count_is_whole(const struct census *c, const struct pageblock *pb,
 			   uint64_t word)
 {
-	return pageblock_is_free(word) && !(word & (PB_MIXED | PB_WITHHELD)) &&
+	return pageblock_is_free(word) && !(word & PB_MIXED) &&
 	       (word & PB_USED || pb->index >= c->kept_end);
 }
 
@@ -181,12 +181,13 @@ static void count_run_end(struct census *c)
 	mhp_pfn_t pfn = c->run_pfn, end = c->run_end_pfn;
 
 	while (pfn < end) {
-		unsigned int order = 0;
+		unsigned int order = c->max_order;
 		uint64_t nr = 1;
 
-		while (order < c->max_order && !(pfn >> order & 1) &&
-		       UINT64_C(2) << order <= end - pfn)
-			order++;
+		if (pfn && order > (unsigned int)__builtin_ctzll(pfn))
+			order = (unsigned int)__builtin_ctzll(pfn);
+		while (UINT64_C(1) << order > end - pfn)
+			order--;
 		if (order == c->max_order)
 			nr = (end - pfn) >> order;
 		c->nr_runs[order] += nr;
@@ -248,6 +249,8 @@ static void count_visit_runs(struct census *c, const struct pageblock *pb,
 		if (!(word & PB_USED) || word & PB_MIXED)
 			used |= pageblock_kept(m, pb, row);
 		free = ~used & m->layout.row_mask;
+		if (!free)
+			continue;
 		if (free == m->layout.row_mask)
 			count_run(c,
 				  pfn + ((uint64_t)row << m->layout.row_order),

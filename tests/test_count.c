@@ -8,6 +8,7 @@
 
 #include "mhp/offline.h"
 #include "mhp/poison.h"
+#include "mhp/withhold.h"
 #include "support.h"
 
 #define NR_OURS 400
@@ -175,6 +176,11 @@ static void test_again(struct machine *mc)
 	struct shelf *shelf;
 
 	plug(mc, FIRST_BLOCK, 2, MHP_PLACEMENT_BLOCK, MHP_ONLINE_MOVABLE);
+	assert_int_equal(mhp_offline_begin(mc->m, &op, FIRST_BLOCK + 1,
+					   MHP_NO_DEADLINE, 0, NULL),
+			 0);
+	verify(mc);
+	mhp_offline_cancel(mc->m, &op);
 	shelf = shelf_open(mc);
 	shelf_fill(shelf, FIRST_BLOCK + 1, request.order, 3);
 	verify(mc);
@@ -196,6 +202,62 @@ static void test_again(struct machine *mc)
 	verify(mc);
 	assert_int_equal(
 		online_blocks(mc, FIRST_BLOCK + 1, 1, MHP_ONLINE_MOVABLE), 0);
+	verify(mc);
+}
+
+/* While the pages of one block of an eject move, the other one waits, and was
+ * never used. */
+static void verify_now(struct shelf *shelf, const struct mhp_move *move)
+{
+	(void)move;
+	verify(shelf->mc);
+}
+
+static void test_eject(struct machine *mc)
+{
+	struct shelf *shelf;
+
+	plug(mc, FIRST_BLOCK, 2, MHP_PLACEMENT_BLOCK, MHP_ONLINE_MOVABLE);
+	shelf = shelf_open(mc);
+	assert_int_equal(mhp_block_id(mc->g, shelf_alloc(shelf, NULL)->pfn),
+			 FIRST_BLOCK);
+	shelf->at_move = verify_now;
+	assert_int_equal(mhp_offline_and_remove(mc->m,
+						block_range(mc, FIRST_BLOCK, 2),
+						MHP_NO_DEADLINE, 0, NULL),
+			 0);
+	assert_int_equal(shelf->nr_moved, 1);
+	shelf->at_move = NULL;
+	verify(mc);
+	shelf_close(shelf);
+}
+
+/* Withheld pages are no free ones, before and after the first use. */
+static void test_withheld(struct machine *mc)
+{
+	struct mhp_add_request request = {
+		.range = block_range(mc, FIRST_BLOCK, 1),
+		.placement = MHP_PLACEMENT_EXISTING,
+		.flags = MHP_ADD_WITHHELD};
+	uint64_t pageblock = mhp_pageblock_pages(mc->g);
+	mhp_pfn_t start = block_start(mc, FIRST_BLOCK);
+	struct mhp_request alloc = {.mobility = MHP_UNMOVABLE};
+
+	assert_int_equal(mhp_add(mc->m, &request, NULL), 0);
+	assert_int_equal(online_blocks(mc, FIRST_BLOCK, 1, MHP_ONLINE_KERNEL),
+			 0);
+	verify(mc);
+	assert_int_equal(
+		mhp_release(mc->m, mhp_range_make(start, pageblock), NULL), 0);
+	assert_int_equal(
+		mhp_release(mc->m, mhp_range_make(start + pageblock, 3), NULL),
+		0);
+	verify(mc);
+	mhp_frame_free(mc->m, alloc_in_block(mc, &alloc, FIRST_BLOCK), 0);
+	verify(mc);
+	assert_int_equal(mhp_withhold(mc->m, mhp_range_make(start, pageblock),
+				      MHP_NO_DEADLINE, NULL),
+			 0);
 	verify(mc);
 }
 
@@ -286,6 +348,7 @@ static void test_boot(struct machine *mc)
 static const struct machine_test tests[] = {
 	{"fresh", test_fresh},	     {"used", test_used},
 	{"again", test_again},	     {"poison", test_poison},
+	{"eject", test_eject},	     {"withheld", test_withheld},
 	{"bad_zone", test_bad_zone}, {"boot", test_boot},
 };
 
