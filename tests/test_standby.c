@@ -4,6 +4,7 @@
  * engine knows exactly the blocks that have some.
  */
 #include "device_standby.h"
+#include "mhp/policy.h"
 #include "support.h"
 #include "views.h"
 
@@ -337,6 +338,41 @@ static void test_all(struct machine *mc)
 	unchanged(mc, before, 0);
 }
 
+/* What is added goes online if the policy says so, either way. */
+static void test_auto_online(struct machine *mc)
+{
+	struct mhp_policy policy;
+	struct bench b;
+	uint64_t i;
+
+	assert_int_equal(mhp_policy_get(mc->m, &policy), 0);
+	policy.auto_online = MHP_ONLINE_MOVABLE;
+	assert_int_equal(mhp_policy_set(mc->m, &policy), 0);
+	assert_int_equal(
+		add_blocks(mc, FIRST_BLOCK + 3, 1, MHP_PLACEMENT_BLOCK), 0);
+	bench_open(mc, &b, 0);
+	assert_int_equal(configure(&b, 1, NULL), 0);
+	assert_int_equal(block_info(mc, FIRST_BLOCK + 1).state,
+			 MHP_BLOCK_ONLINE);
+	assert_int_equal(mhp_block_offline(mc->m, FIRST_BLOCK + 1,
+					   MHP_NO_DEADLINE, NULL),
+			 0);
+	assert_int_equal(deconfigure(&b, 1, NULL), 0);
+	assert_int_equal(stop(&b), 0);
+	bench_open(mc, &b, MHP_STANDBY_ALL);
+	assert_int_equal(b.element.nr_assigned, 2 * (NR_STANDBY - 1));
+	assert_int_equal(block_info(mc, FIRST_BLOCK + 3).state,
+			 MHP_BLOCK_OFFLINE);
+	for (i = FIRST_BLOCK; i < FIRST_BLOCK + NR_STANDBY; i++)
+		if (i != FIRST_BLOCK + 3)
+			assert_int_equal(mhp_block_offline(mc->m, i,
+							   MHP_NO_DEADLINE,
+							   NULL),
+					 0);
+	assert_int_equal(b.element.nr_assigned, 0);
+	assert_int_equal(stop(&b), 0);
+}
+
 static void walk_configure(struct machine *mc, bool memmap)
 {
 	char *before = snapshot(mc, 0);
@@ -438,11 +474,17 @@ static void test_show(struct machine *mc)
 }
 
 static const struct machine_test tests[] = {
-	{"show", test_show},	     {"life", test_life},
-	{"memmap", test_memmap},     {"memmap_off", test_memmap_off},
-	{"wrong", test_wrong},	     {"refusals", test_refusals},
-	{"existing", test_existing}, {"all", test_all},
-	{"faults", test_faults},     {"faults_all", test_faults_all},
+	{"show", test_show},
+	{"life", test_life},
+	{"memmap", test_memmap},
+	{"memmap_off", test_memmap_off},
+	{"wrong", test_wrong},
+	{"refusals", test_refusals},
+	{"existing", test_existing},
+	{"all", test_all},
+	{"faults", test_faults},
+	{"faults_all", test_faults_all},
+	{"auto_online", test_auto_online},
 };
 
 int main(void)

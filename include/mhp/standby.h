@@ -85,6 +85,7 @@ struct mhp_standby {
  * mhp_standby_start() - there is standby memory
  *
  * Blocks that are known already count as configured and stay what they are.
+ * With MHP_STANDBY_ALL all others are added, and go online by policy.
  *
  * @report: optional
  *
@@ -120,8 +121,10 @@ MHP_MUST_CHECK MHP_API int mhp_standby_stop(struct mhp *m,
  * @block_id: index in blocks
  * @report: optional; on success as mhp_add()
  *
- * Context: as mhp_add(). One call for a device at a time. The block does not go
- *   online by itself.
+ * What is added goes online by policy.
+ *
+ * Context: as mhp_add() and mhp_block_online(). One call for a device at a
+ *   time.
  * Return: 0; MHP_ERR_NOENT (no block of it); MHP_ERR_ALREADY (configured);
  *   MHP_ERR_OPNOTSUPP (MHP_STANDBY_ALL); MHP_ERR_IO (no storage was assigned);
  *   others as mhp_add(). On failure it is not known, and has no storage that it

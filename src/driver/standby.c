@@ -7,6 +7,7 @@
 #include "mhp/standby.h"
 
 #include "driver.h"
+#include "mhp/policy.h"
 
 static struct mhp_standby_block *standby_at(struct mhp_standby *dev,
 					    uint64_t block_id)
@@ -190,6 +191,15 @@ static int standby_add_all(struct mhp *m, struct mhp_standby *dev,
 	return 0;
 }
 
+static void standby_online_all(struct mhp *m, const struct mhp_standby *dev)
+{
+	struct mhp_range range;
+	uint32_t i = 0;
+
+	while (standby_run(m, dev, &i, &range))
+		(void)mhp_auto_online(m, range);
+}
+
 static int standby_start_all(struct mhp *m, struct mhp_standby *dev,
 			     struct mhp_report *report)
 {
@@ -205,6 +215,8 @@ static int standby_start_all(struct mhp *m, struct mhp_standby *dev,
 		(void)mhp_notifier_unregister(m, &dev->notifier);
 		dev->nr_blocks = 0;
 	}
+	if (!err)
+		standby_online_all(m, dev);
 	return err;
 }
 
@@ -356,6 +368,7 @@ int mhp_standby_configure(struct mhp *m, struct mhp_standby *dev,
 		return err;
 	}
 	block->configured = true;
+	(void)mhp_auto_online(m, request.range);
 	return 0;
 }
 
