@@ -123,17 +123,28 @@ extern const char *const view_online_words[4];
 int view_parse_online(const struct view_at *at, const char *value, size_t n,
 		      enum mhp_online_type *type);
 
+/**
+ * view_kernel_name() - a name that not every kernel has
+ *
+ * @name: begins with + if Linux 6.1 has it not, with - if only Linux 6.1 has it
+ *
+ * Return: the name without that; NULL if the profile's kernel has it not.
+ */
+const char *view_kernel_name(const struct view_at *at, const char *name);
+
 /** view_zone_items() - the counters of a zone, one on each line
  *
  * @indent: as in zoneinfo, else as in vmstat
  */
-void view_zone_items(struct text *t, uint64_t nr_free, bool indent);
+void view_zone_items(const struct view_at *at, struct text *t, uint64_t nr_free,
+		     bool indent);
 
 /** view_node_items() - the counters of a node, likewise */
-void view_node_items(struct text *t, bool indent);
+void view_node_items(const struct view_at *at, struct text *t, bool indent);
 
 /** view_event_items() - the events of the whole system, as in vmstat */
-void view_event_items(struct text *t, const struct mhp_stat *stat);
+void view_event_items(const struct view_at *at, struct text *t,
+		      const struct mhp_stat *stat);
 
 /* What a node, or all of them, have. */
 struct view_sum {

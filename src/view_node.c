@@ -110,7 +110,7 @@ static const char *const view_meminfo_zeros[] = {
 	"KReclaimable:",   "Slab:",	      "SReclaimable:",
 	"SUnreclaim:",	   "AnonHugePages:",  "ShmemHugePages:",
 	"ShmemPmdMapped:", "FileHugePages:",  "FilePmdMapped:",
-	"Unaccepted:",
+	"+Unaccepted:",
 };
 
 static const char *const view_meminfo_huge[] = {
@@ -144,8 +144,12 @@ static int view_node_meminfo_read(const struct view_at *at, struct text *t)
 	view_node_kb(at, t, "MemTotal:", sum.nr_managed);
 	view_node_kb(at, t, "MemFree:", sum.nr_free);
 	view_node_kb(at, t, "MemUsed:", sum.nr_managed - sum.nr_free);
-	for (i = 0; i < sizeof(view_meminfo_zeros) / sizeof(char *); i++)
-		view_node_kb(at, t, view_meminfo_zeros[i], 0);
+	for (i = 0; i < sizeof(view_meminfo_zeros) / sizeof(char *); i++) {
+		const char *name = view_kernel_name(at, view_meminfo_zeros[i]);
+
+		if (name)
+			view_node_kb(at, t, name, 0);
+	}
 	for (i = 0; i < sizeof(view_meminfo_huge) / sizeof(char *); i++) {
 		view_node_line(at, t, view_meminfo_huge[i], 0, 6);
 		text_char(t, '\n');
@@ -160,8 +164,8 @@ static int view_node_vmstat_read(const struct view_at *at, struct text *t)
 
 	if (err)
 		return err;
-	view_zone_items(t, sum.nr_free, false);
-	view_node_items(t, false);
+	view_zone_items(at, t, sum.nr_free, false);
+	view_node_items(at, t, false);
 	return 0;
 }
 

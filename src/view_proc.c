@@ -100,7 +100,7 @@ static const struct {
 	{"ShmemPmdMapped:", MEMINFO_ZERO},
 	{"FileHugePages:", MEMINFO_ZERO},
 	{"FilePmdMapped:", MEMINFO_ZERO},
-	{"Unaccepted:", MEMINFO_ZERO},
+	{"+Unaccepted:", MEMINFO_ZERO},
 	{"HugePages_Total:", MEMINFO_COUNT},
 	{"HugePages_Free:", MEMINFO_COUNT},
 	{"HugePages_Rsvd:", MEMINFO_COUNT},
@@ -138,9 +138,11 @@ static int meminfo_read(const struct view_at *at, struct text *t)
 	if (err)
 		return err;
 	for (i = 0; i < sizeof(meminfo_lines) / sizeof(meminfo_lines[0]); i++) {
-		const char *name = meminfo_lines[i].name;
+		const char *name = view_kernel_name(at, meminfo_lines[i].name);
 		enum meminfo_value value = meminfo_lines[i].value;
 
+		if (!name)
+			continue;
 		/* The only name that is longer than its column. */
 		text_left(t, name, 16);
 		text_right(t, meminfo_number(at, &sum, value),
@@ -231,7 +233,7 @@ static void zone_pages(struct zone_walk *w)
 		{"        min      ", 0},
 		{"        low      ", 0},
 		{"        high     ", 0},
-		{"        promo    ", 0},
+		{"+        promo    ", 0},
 		{"        spanned  ", w->info.span.nr_pages},
 		{"        present  ", w->info.nr_present},
 		{"        managed  ", w->info.nr_managed},
@@ -240,7 +242,11 @@ static void zone_pages(struct zone_walk *w)
 	size_t i;
 
 	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		text_string(w->t, lines[i].name);
+		const char *name = view_kernel_name(w->at, lines[i].name);
+
+		if (!name)
+			continue;
+		text_string(w->t, name);
 		text_decimal(w->t, lines[i].value);
 		text_char(w->t, '\n');
 	}
@@ -258,12 +264,12 @@ static int zone_visit_info(struct zone_walk *w)
 	if (w->info.nr_present && !w->told_node) {
 		w->told_node = true;
 		text_string(w->t, "  per-node stats\n");
-		view_node_items(w->t, true);
+		view_node_items(w->at, w->t, true);
 	}
 	zone_pages(w);
 	if (!w->info.nr_present)
 		return 0;
-	view_zone_items(w->t, w->info.nr_free, true);
+	view_zone_items(w->at, w->t, w->info.nr_free, true);
 	text_string(w->t, "  pagesets\n"
 			  "  node_unreclaimable:  0\n"
 			  "  start_pfn:           ");
@@ -315,9 +321,9 @@ static int vmstat_read(const struct view_at *at, struct text *t)
 	err = mhp_stat_read(at->m, &stat);
 	if (err)
 		return view_pass(at, err);
-	view_zone_items(t, sum.nr_free, false);
-	view_node_items(t, false);
-	view_event_items(t, &stat);
+	view_zone_items(at, t, sum.nr_free, false);
+	view_node_items(at, t, false);
+	view_event_items(at, t, &stat);
 	return 0;
 }
 

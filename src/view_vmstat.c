@@ -3,6 +3,8 @@
  * The counters of vmstat and zoneinfo, in Linux's order and by its names. What
  * has no meaning here (there is no page cache, no swap, no reclaim) reads 0, so
  * that programs that look for a name find it.
+ *
+ * A name that begins with + is not in Linux 6.1, one with - only there.
  */
 #include "view.h"
 
@@ -17,7 +19,7 @@ static const char *const vmstat_zone[] = {
 	"nr_bounce",
 	"nr_zspages",
 	"nr_free_cma",
-	"nr_unaccepted",
+	"+nr_unaccepted",
 	"numa_hit",
 	"numa_miss",
 	"numa_foreign",
@@ -67,17 +69,19 @@ static const char *const vmstat_node[] = {
 	"nr_kernel_stack",
 	"nr_page_table_pages",
 	"nr_sec_page_table_pages",
-	"nr_iommu_pages",
+	"+nr_iommu_pages",
 	"nr_swapcached",
 	"pgpromote_success",
 	"pgpromote_candidate",
-	"pgdemote_kswapd",
-	"pgdemote_direct",
-	"pgdemote_khugepaged",
+	"+pgdemote_kswapd",
+	"+pgdemote_direct",
+	"+pgdemote_khugepaged",
 };
 
 /* Not of a zone or a node. */
 static const char *const vmstat_events[] = {
+	"nr_dirty_threshold",
+	"nr_dirty_background_threshold",
 	"pgpgin",
 	"pgpgout",
 	"pswpin",
@@ -108,16 +112,18 @@ static const char *const vmstat_events[] = {
 	"pgreuse",
 	"pgsteal_kswapd",
 	"pgsteal_direct",
-	"pgsteal_khugepaged",
+	"-pgdemote_kswapd",
+	"-pgdemote_direct",
+	"+pgsteal_khugepaged",
 	"pgscan_kswapd",
 	"pgscan_direct",
-	"pgscan_khugepaged",
+	"+pgscan_khugepaged",
 	"pgscan_direct_throttle",
 	"pgscan_anon",
 	"pgscan_file",
 	"pgsteal_anon",
 	"pgsteal_file",
-	"zone_reclaim_success",
+	"+zone_reclaim_success",
 	"zone_reclaim_failed",
 	"pginodesteal",
 	"slabs_scanned",
@@ -169,7 +175,7 @@ static const char *const vmstat_events[] = {
 	"thp_split_page",
 	"thp_split_page_failed",
 	"thp_deferred_split_page",
-	"thp_underused_split_page",
+	"+thp_underused_split_page",
 	"thp_split_pmd",
 	"thp_scan_exceed_none_pte",
 	"thp_scan_exceed_swap_pte",
@@ -184,17 +190,26 @@ static const char *const vmstat_events[] = {
 	"balloon_migrate",
 	"swap_ra",
 	"swap_ra_hit",
-	"swpin_zero",
-	"swpout_zero",
+	"+swpin_zero",
+	"+swpout_zero",
 	"ksm_swpin_copy",
 	"cow_ksm",
 	"zswpin",
 	"zswpout",
-	"zswpwb",
+	"+zswpwb",
 	"direct_map_level2_splits",
 	"direct_map_level3_splits",
 	"nr_unstable",
 };
+
+const char *view_kernel_name(const struct view_at *at, const char *name)
+{
+	bool old = mhp_profile(at->m) == MHP_PROFILE_LINUX_6_1;
+
+	if (*name != '+' && *name != '-')
+		return name;
+	return old == (*name == '-') ? name + 1 : NULL;
+}
 
 static void vmstat_line(struct text *t, const char *name, uint64_t value,
 			bool indent)
@@ -210,25 +225,30 @@ static void vmstat_line(struct text *t, const char *name, uint64_t value,
 	text_char(t, '\n');
 }
 
-static void vmstat_zeros(struct text *t, const char *const *names, size_t nr,
-			 bool indent)
+static void vmstat_zeros(const struct view_at *at, struct text *t,
+			 const char *const *names, size_t nr, bool indent)
 {
 	size_t i;
 
-	for (i = 0; i < nr; i++)
-		vmstat_line(t, names[i], 0, indent);
+	for (i = 0; i < nr; i++) {
+		const char *name = view_kernel_name(at, names[i]);
+
+		if (name)
+			vmstat_line(t, name, 0, indent);
+	}
 }
 
-void view_zone_items(struct text *t, uint64_t nr_free, bool indent)
+void view_zone_items(const struct view_at *at, struct text *t, uint64_t nr_free,
+		     bool indent)
 {
 	vmstat_line(t, "nr_free_pages", nr_free, indent);
-	vmstat_zeros(t, vmstat_zone, sizeof(vmstat_zone) / sizeof(char *),
+	vmstat_zeros(at, t, vmstat_zone, sizeof(vmstat_zone) / sizeof(char *),
 		     indent);
 }
 
-void view_node_items(struct text *t, bool indent)
+void view_node_items(const struct view_at *at, struct text *t, bool indent)
 {
-	vmstat_zeros(t, vmstat_node, sizeof(vmstat_node) / sizeof(char *),
+	vmstat_zeros(at, t, vmstat_node, sizeof(vmstat_node) / sizeof(char *),
 		     indent);
 }
 
@@ -243,11 +263,15 @@ static uint64_t vmstat_event(const char *name, const struct mhp_stat *stat)
 	return 0;
 }
 
-void view_event_items(struct text *t, const struct mhp_stat *stat)
+void view_event_items(const struct view_at *at, struct text *t,
+		      const struct mhp_stat *stat)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(vmstat_events) / sizeof(char *); i++)
-		vmstat_line(t, vmstat_events[i],
-			    vmstat_event(vmstat_events[i], stat), false);
+	for (i = 0; i < sizeof(vmstat_events) / sizeof(char *); i++) {
+		const char *name = view_kernel_name(at, vmstat_events[i]);
+
+		if (name)
+			vmstat_line(t, name, vmstat_event(name, stat), false);
+	}
 }

@@ -290,6 +290,63 @@ static void test_vmstat(struct machine *mc)
 	shelf_close(shelf);
 }
 
+static unsigned int count_lines(struct machine *mc, const char *path,
+				const char *line)
+{
+	char *text = views_read(mc->m, path), *at = text;
+	unsigned int nr = 0;
+
+	while ((at = strstr(at, line))) {
+		nr++;
+		at++;
+	}
+	free(text);
+	return nr;
+}
+
+/* A kernel shows the counters that it has. */
+static void test_kernels(struct machine *mc)
+{
+	static const struct {
+		const char *path, *line;
+		unsigned int nr[3]; /* natively, in 6.1 and in 6.12 */
+	} lines[] = {
+		{"/proc/meminfo", "\nUnaccepted: ", {1, 0, 1}},
+		{VIEWS_NODE "/node0/meminfo", "0 Unaccepted: ", {1, 0, 1}},
+		{"/proc/vmstat", "\nnr_unaccepted 0\n", {1, 0, 1}},
+		{"/proc/vmstat", "\npgdemote_khugepaged 0\n", {1, 0, 1}},
+		{"/proc/vmstat", "\npgdemote_direct 0\nnr_", {0, 0, 0}},
+		{"/proc/vmstat",
+		 "\npgdemote_direct 0\npgdemote_khugepaged 0\n",
+		 {1, 0, 1}},
+		{"/proc/vmstat",
+		 "\npgsteal_direct 0\npgdemote_kswapd 0\n"
+		 "pgdemote_direct 0\npgscan_kswapd 0\n",
+		 {0, 1, 0}},
+		{"/proc/vmstat", "\npgsteal_khugepaged 0\n", {1, 0, 1}},
+		{"/proc/vmstat", "\npgscan_direct 0\n", {1, 1, 1}},
+		{"/proc/zoneinfo", "\n        high     0\n", {3, 3, 3}},
+		{"/proc/zoneinfo", "\n        promo    0\n", {3, 0, 3}},
+	};
+	const struct machine_case *c = mc->c;
+	struct mhp_boot_range boot[2];
+	unsigned int k;
+	size_t i;
+
+	for (k = 0; k < 3; k++) {
+		struct mhp_model_config config = machine_config(c, boot);
+
+		machine_end(mc);
+		config.profile = (enum mhp_profile)k;
+		config.memmap_on_memory = k ? MHP_MEMMAP_OFF : MHP_MEMMAP_AUTO;
+		machine_start_config(mc, c, &config);
+		for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+			assert_int_equal(
+				count_lines(mc, lines[i].path, lines[i].line),
+				lines[i].nr[k]);
+	}
+}
+
 static void test_iomem(struct machine *mc)
 {
 	struct mhp_add_request request = {.range = block_range(mc, 12, 2),
@@ -425,8 +482,9 @@ static const struct machine_test tests[] = {
 	{"vmstat", test_vmstat},     {"iomem", test_iomem},
 };
 
-static const struct machine_test far_tests[] = {
+static const struct machine_test one_tests[] = {
 	{"iomem_far", test_iomem_far},
+	{"kernels", test_kernels},
 };
 
 int main(void)
@@ -437,7 +495,8 @@ int main(void)
 	int nr = machine_run("view_proc", tests,
 			     sizeof(tests) / sizeof(tests[0]), true);
 
-	nr += machine_run("view_proc_far", far_tests, 1, false);
+	nr += machine_run("view_proc_one", one_tests,
+			  sizeof(one_tests) / sizeof(one_tests[0]), false);
 	return nr +
 	       cmocka_run_group_tests_name("view_proc_big", big, NULL, NULL);
 }
