@@ -212,12 +212,51 @@ static bool fault_once(struct machine *mc, const struct subject *s, bool add,
 		assert_true(met);
 		assert_int_equal(report.code, err);
 		assert_int_equal(done, 0);
+		assert_true(add ||
+			    !mhp_model_host_backs(rig->host,
+						  rig->b.setup.range.start_pfn +
+							  rig->b.nr_backed));
 		unchanged(mc, before, 0);
 		assert_int_equal(balloon_hot_add(rig, nr, NULL), 0);
 	} else {
 		free(before);
 	}
 	balloon_close(rig);
+	return met;
+}
+
+/* Likewise of giving pages back, and of the end: they give what they can. */
+static bool fault_shrink_once(struct machine *mc, bool end,
+			      enum mhp_model_fault how, uint64_t k)
+{
+	struct balloon_rig *rig = balloon_open(mc, MHP_PLACEMENT_AUTO);
+	struct shelf *shelf = shelf_open(mc);
+	uint64_t done = 0, all = thirds(rig, 7);
+	bool met;
+	int err;
+
+	assert_int_equal(balloon_hot_add(rig, all, NULL), 0);
+	/* In the range, so that its move opens a pageblock elsewhere. */
+	assert_non_null(shelf_alloc(shelf, NULL));
+	mhp_model_fail(mc->model, how, k);
+	err = end ? mhp_balloon_fini(mc->m, &rig->b, MHP_NO_DEADLINE, NULL)
+		  : balloon_inflate(rig, all, &done, NULL);
+	met = mhp_model_faults(mc->model) > 0;
+	mhp_model_fail(mc->model, MHP_MODEL_FAIL_NEVER, 0);
+	shelf_verify(shelf);
+	assert_true(!err || met);
+	if (!end)
+		assert_int_equal(balance(rig), all - done);
+	else if (err)
+		assert_int_equal(rig->b.nr_backed, all);
+	if (err || !end) {
+		balloon_check(rig);
+		balloon_close(rig);
+	} else {
+		check_ok(mc);
+		balloon_forget(rig);
+	}
+	shelf_close(shelf);
 	return met;
 }
 
@@ -236,6 +275,92 @@ static void test_faults(struct machine *mc)
 				     k++)
 					nr++;
 	assert_true(nr >= 2 * 2 * 2);
+}
+
+static uint64_t fault_shrink_walk(struct machine *mc, bool end,
+				  enum mhp_model_fault how)
+{
+	bool met = true;
+	uint64_t k;
+
+	for (k = 0; met; k++) {
+		/* Pageblocks that were never used. */
+		machine_again(mc, 0);
+		met = fault_shrink_once(mc, end, how, k + 1);
+	}
+	return k - 1;
+}
+
+static void test_faults_shrink(struct machine *mc)
+{
+	unsigned int how;
+
+	for (how = MHP_MODEL_FAIL_ONCE; how <= MHP_MODEL_FAIL_FROM_THEN;
+	     how++) {
+		enum mhp_model_fault fault = (enum mhp_model_fault)how;
+
+		assert_true(fault_shrink_walk(mc, false, fault) > 0);
+		assert_true(fault_shrink_walk(mc, true, fault) > 0);
+	}
+}
+
+/* ---- somebody else at work ---- */
+
+/* A host at whose call somebody begins to take the first block offline. */
+struct meanwhile {
+	struct balloon_rig *rig;
+	struct mhp_offline op;
+};
+
+static int64_t meanwhile_populate(void *ctx, struct mhp_range range)
+{
+	struct meanwhile *w = ctx;
+
+	assert_int_equal(mhp_offline_begin(w->rig->mc->m, &w->op, FIRST_BLOCK,
+					   MHP_NO_DEADLINE, 0, NULL),
+			 0);
+	return mhp_model_host_ops.populate(w->rig->host, range);
+}
+
+static int64_t meanwhile_release(void *ctx, struct mhp_range range)
+{
+	struct meanwhile *w = ctx;
+
+	return mhp_model_host_ops.release(w->rig->host, range);
+}
+
+static const struct mhp_balloon_ops meanwhile_ops = {
+	.size_bytes = sizeof(meanwhile_ops),
+	.populate = meanwhile_populate,
+	.release = meanwhile_release,
+};
+
+/* The new blocks are forgotten if the one before them cannot take its part. */
+static void test_in_transition(struct machine *mc)
+{
+	struct balloon_rig *rig = balloon_open(mc, MHP_PLACEMENT_AUTO);
+	const struct mhp_balloon_setup honest = rig->b.setup;
+	struct meanwhile w = {.rig = rig};
+	struct mhp_report report;
+	uint64_t done;
+
+	assert_int_equal(balloon_deflate(rig, thirds(rig, 2), &done, NULL), 0);
+	rig->b.setup.ops = &meanwhile_ops;
+	rig->b.setup.ops_ctx = &w;
+	assert_int_equal(balloon_deflate(rig, thirds(rig, 6), &done, &report),
+			 MHP_ERR_BUSY);
+	assert_int_equal(report.why, MHP_WHY_TRANSITION);
+	assert_int_equal(done, 0);
+	assert_int_equal(rig->b.nr_backed, thirds(rig, 2));
+	assert_int_equal(mhp_block_query(mc->m, FIRST_BLOCK + 1,
+					 &(struct mhp_block_info){0}),
+			 MHP_ERR_NOENT);
+	assert_false(mhp_model_host_backs(rig->host, honest.range.start_pfn +
+							     rig->b.nr_backed));
+	mhp_offline_cancel(mc->m, &w.op);
+	rig->b.setup = honest;
+	assert_int_equal(balloon_deflate(rig, thirds(rig, 6), &done, NULL), 0);
+	balloon_close(rig);
 }
 
 /* ---- everything at once ---- */
@@ -286,6 +411,8 @@ static const struct machine_test tests[] = {
 	{"gives_fewer", test_gives_fewer},
 	{"init", test_init},
 	{"faults", test_faults},
+	{"faults_shrink", test_faults_shrink},
+	{"in_transition", test_in_transition},
 	{"random", test_random},
 };
 

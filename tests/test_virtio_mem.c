@@ -291,6 +291,167 @@ static void test_stays_offline(struct machine *mc)
 	vmem_close(&rig);
 }
 
+static int veto(struct mhp_notifier *self, struct mhp *m,
+		const struct mhp_notice *notice)
+{
+	(void)self;
+	(void)m;
+	return notice->event == MHP_EVENT_GOING_ONLINE ||
+			       notice->event == MHP_EVENT_GOING_OFFLINE
+		       ? MHP_ERR_PERM
+		       : 0;
+}
+
+/* Blocks that may not go online are plugged, those that may not go offline
+ * stay; but their sub-blocks need not ask. */
+static void test_vetoed(struct machine *mc)
+{
+	struct mhp_notifier notifier = {.notify = veto};
+	uint64_t block = mhp_block_bytes(mc->g);
+	struct mhp_report report;
+	struct vmem_rig rig;
+
+	vmem_open(&rig, mc, pageblock_bytes(mc));
+	follow_to(&rig, block);
+	assert_int_equal(mhp_notifier_register(mc->m, &notifier), 0);
+	assert_int_equal(vmem_follow(&rig, 2 * block, NULL), 0);
+	assert_int_equal(rig.vm.plugged_bytes, 2 * block);
+	assert_int_equal(block_info(mc, FIRST_BLOCK + 1).state,
+			 MHP_BLOCK_OFFLINE);
+	assert_int_equal(vmem_follow(&rig, 0, &report), MHP_ERR_AGAIN);
+	assert_int_equal(report.why, MHP_WHY_VETO);
+	assert_true(rig.vm.plugged_bytes < block);
+	assert_int_equal(mhp_notifier_unregister(mc->m, &notifier), 0);
+	follow_to(&rig, 0);
+	vmem_close(&rig);
+}
+
+/* The deadline has passed before anything could move. */
+static void test_late(struct machine *mc)
+{
+	uint64_t block = mhp_block_bytes(mc->g);
+	struct mhp_report report;
+	struct vmem_rig rig;
+	struct shelf *shelf;
+
+	vmem_open(&rig, mc, pageblock_bytes(mc));
+	follow_to(&rig, block);
+	shelf = shelf_open(mc);
+	shelf_fill(shelf, FIRST_BLOCK, 0, 2);
+	mhp_model_advance(mc->model, 100);
+	mhp_model_vmem_set_requested(rig.device, 0);
+	assert_int_equal(mhp_virtio_mem_run(mc->m, &rig.vm, 50, &report),
+			 MHP_ERR_AGAIN);
+	assert_int_equal(report.code, MHP_ERR_AGAIN);
+	assert_int_equal(report.why, MHP_WHY_DEADLINE);
+	vmem_check(&rig);
+	assert_int_equal(rig.vm.plugged_bytes, block);
+	follow_to(&rig, 0);
+	shelf_verify(shelf);
+	shelf_close(shelf);
+	vmem_close(&rig);
+}
+
+/* A device at whose request somebody begins to take a block offline. */
+struct meanwhile {
+	struct vmem_rig *rig;
+	bool begun;
+	struct mhp_offline op;
+};
+
+static int meanwhile_read(void *ctx, struct mhp_virtio_mem_config *config)
+{
+	struct meanwhile *w = ctx;
+
+	return mhp_model_vmem_ops.read_config(w->rig->device, config);
+}
+
+static int meanwhile_request(void *ctx, enum mhp_virtio_mem_request type,
+			     mhp_pa_t start, uint16_t nr_blocks,
+			     struct mhp_virtio_mem_answer *answer)
+{
+	struct meanwhile *w = ctx;
+
+	if (type == MHP_VIRTIO_MEM_PLUG && !w->begun)
+		assert_int_equal(mhp_offline_begin(w->rig->mc->m, &w->op,
+						   FIRST_BLOCK, MHP_NO_DEADLINE,
+						   0, NULL),
+				 0);
+	w->begun = true;
+	return mhp_model_vmem_ops.request(w->rig->device, type, start,
+					  nr_blocks, answer);
+}
+
+static const struct mhp_virtio_mem_ops meanwhile_ops = {
+	.size_bytes = sizeof(meanwhile_ops),
+	.read_config = meanwhile_read,
+	.request = meanwhile_request,
+};
+
+/* What was plugged for a block that cannot take it is unplugged again, and
+ * another block gets it. */
+static void test_in_transition(struct machine *mc)
+{
+	uint64_t block = mhp_block_bytes(mc->g), last;
+	struct mhp_virtio_mem_setup honest;
+	struct vmem_rig rig;
+	struct meanwhile w = {.rig = &rig};
+
+	vmem_open(&rig, mc, pageblock_bytes(mc));
+	follow_to(&rig, block - rig.vm.sub_bytes);
+	last = (FIRST_BLOCK + 1) * block - rig.vm.sub_bytes;
+	honest = rig.vm.setup;
+	rig.vm.setup.ops = &meanwhile_ops;
+	rig.vm.setup.ops_ctx = &w;
+	assert_int_equal(vmem_follow(&rig, block, NULL), 0);
+	assert_int_equal(rig.vm.plugged_bytes, block);
+	assert_false(mhp_model_vmem_is_plugged(rig.device, last));
+	mhp_offline_cancel(mc->m, &w.op);
+	rig.vm.setup = honest;
+	follow_to(&rig, block);
+	vmem_close(&rig);
+}
+
+/* A memmap of several sub-blocks comes and goes with the block. */
+static void test_wide_memmap(struct machine *mc)
+{
+	const struct machine_case wide = {
+		.name = "wide",
+		.geometry = {.page_shift = 12,
+			     .pmd_shift = 14,
+			     .pageblock_shift = 14,
+			     .section_shift = 18,
+			     .block_shift = 20,
+			     .phys_bits = 40,
+			     .descriptor_bytes = 96,
+			     .nr_nodes = 1,
+			     .nr_cpus = 1},
+	};
+	uint64_t block = mhp_block_bytes(&wide.geometry);
+	struct vmem_rig rig;
+	struct machine own;
+
+	machine_end(mc);
+	machine_start(&own, &wide, 0);
+	vmem_open(&rig, &own, pageblock_bytes(&own));
+	/* 24 KiB of descriptors are two pageblocks. */
+	follow_to(&rig, rig.vm.sub_bytes);
+	assert_int_equal(rig.vm.plugged_bytes, 0);
+	follow_to(&rig, 2 * rig.vm.sub_bytes);
+	assert_int_equal(rig.vm.plugged_bytes, 2 * rig.vm.sub_bytes);
+	follow_to(&rig, 3 * rig.vm.sub_bytes);
+	assert_int_equal(rig.vm.plugged_bytes, 3 * rig.vm.sub_bytes);
+	follow_to(&rig, 2 * rig.vm.sub_bytes);
+	assert_int_equal(rig.vm.plugged_bytes, 2 * rig.vm.sub_bytes);
+	follow_to(&rig, rig.vm.sub_bytes);
+	assert_int_equal(rig.vm.plugged_bytes, 0);
+	follow_to(&rig, block + 2 * rig.vm.sub_bytes);
+	follow_to(&rig, block + rig.vm.sub_bytes);
+	vmem_close(&rig);
+	life(&own, pageblock_bytes(&own), MHP_PLACEMENT_BLOCK);
+	machine_end(&own);
+}
+
 /* What the device had plugged before is unplugged first. */
 static void test_plugged_before(struct machine *mc)
 {
@@ -328,11 +489,22 @@ static const struct machine_test tests[] = {
 	{"in_use", test_in_use},
 	{"by_hand", test_by_hand},
 	{"stays_offline", test_stays_offline},
+	{"vetoed", test_vetoed},
+	{"late", test_late},
+	{"in_transition", test_in_transition},
 	{"plugged_before", test_plugged_before},
+};
+
+/* Of a geometry of its own. */
+static const struct machine_test single_tests[] = {
+	{"wide_memmap", test_wide_memmap},
 };
 
 int main(void)
 {
-	return machine_run("virtio_mem", tests,
-			   sizeof(tests) / sizeof(tests[0]), true);
+	int failed = machine_run("virtio_mem", tests,
+				 sizeof(tests) / sizeof(tests[0]), true);
+
+	return failed +
+	       machine_run("virtio_mem_single", single_tests, 1, false);
 }

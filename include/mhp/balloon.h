@@ -69,7 +69,8 @@ struct mhp_balloon_setup {
 	void *ops_ctx;
 	struct mhp_range range; /* whole memory blocks; may be empty */
 	uint16_t node;
-	enum mhp_placement placement; /* for the memmaps */
+	/* For the memmaps; in a Linux profile it is existing memory. */
+	enum mhp_placement placement;
 	/* A word for each page that the balloon may hold; or NULL and 0. */
 	mhp_word_t *held;
 	uint32_t max_held;

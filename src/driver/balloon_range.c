@@ -50,6 +50,14 @@ static struct extension extension_make(const struct mhp *m,
 	};
 }
 
+/* Linux's drivers never ask for a memmap on the memory. */
+static enum mhp_placement balloon_placement(const struct mhp *m,
+					    const struct mhp_balloon *b)
+{
+	return mhp_profile(m) == MHP_PROFILE_NATIVE ? b->setup.placement
+						    : MHP_PLACEMENT_EXISTING;
+}
+
 static int balloon_add(struct mhp *m, const struct mhp_balloon *b,
 		       struct mhp_range range, enum mhp_placement placement,
 		       uint32_t flags, struct mhp_report *report)
@@ -99,7 +107,7 @@ static int balloon_add_partial(struct mhp *m, const struct mhp_balloon *b,
 			       struct mhp_report *report)
 {
 	struct mhp_range block = block_of(m, backed.start_pfn);
-	enum mhp_placement placement = b->setup.placement;
+	enum mhp_placement placement = balloon_placement(m, b);
 	uint64_t nr_hosted;
 	int err = mhp_hosted_pages(m, block, placement, &nr_hosted);
 
@@ -132,7 +140,8 @@ int balloon_extend(struct mhp *m, struct mhp_balloon *b, uint64_t nr_pages,
 	struct extension e = extension_make(m, b, nr_pages);
 	struct mhp_range fresh = mhp_range_make(e.whole.start_pfn,
 						e.whole.nr_pages);
-	int err = balloon_add(m, b, e.whole, b->setup.placement, 0, report);
+	int err = balloon_add(m, b, e.whole, balloon_placement(m, b), 0,
+			      report);
 
 	if (err)
 		return err;

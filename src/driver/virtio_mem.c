@@ -203,6 +203,7 @@ static int round_follow(struct vmem_round *r)
 
 	if (!err && vmem_nr_over(r->vm))
 		return round_shrink(r);
+	r->grows = true;
 	if (!err)
 		err = round_fill(r);
 	if (!err && vmem_nr_missing(r->vm))
@@ -229,7 +230,7 @@ static int round_result(struct vmem_round *r)
 	if (vmem_nr_over(r->vm))
 		return driver_refuse(r->report, MHP_ERR_AGAIN,
 				     MHP_WHY_DEVICE_BUSY, NULL);
-	if (vmem_nr_missing(r->vm) && !r->too_small)
+	if (r->grows && vmem_nr_missing(r->vm) && !r->too_small)
 		return driver_refuse(r->report, MHP_ERR_NOSPC,
 				     MHP_WHY_DEVICE_BUSY,
 				     "its usable region has no room for more");

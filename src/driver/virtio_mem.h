@@ -30,6 +30,7 @@ struct vmem_round {
 	uint64_t deadline_ns;
 	struct mhp_report *report;
 	struct mhp_report refusal; /* the first; code 0: none */
+	bool grows;		   /* or shrinks */
 	bool too_small; /* what is missing is less than a unit takes */
 };
 
