@@ -4,11 +4,13 @@
 #   BUILD    the build directory
 #   PREFIX   where `make install` puts things, DESTDIR before that
 #   OPTIONS  further options for meson setup, such as -Dmhp_debug=2
+#   CONFORMANCE  options for scripts/conformance/main.py, such as --shard 1/4
 
 BUILD = build
 PREFIX = /usr/local
 DESTDIR =
 OPTIONS =
+CONFORMANCE =
 
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
@@ -18,6 +20,10 @@ demo: all
 
 check: all
 	meson test -C $(BUILD) --no-rebuild --print-errorlogs
+
+conformance: all
+	scripts/install-deps.sh --conformance
+	scripts/conformance/main.py --tool $(BUILD)/mhp $(CONFORMANCE)
 
 bench: all
 	$(BUILD)/mhp bench
@@ -38,4 +44,4 @@ deps:
 $(BUILD)/build.ninja: | deps
 	meson setup $(BUILD) --wrap-mode=nodownload --prefix=$(PREFIX) $(OPTIONS)
 
-.PHONY: all demo check bench install format clean deps
+.PHONY: all demo check conformance bench install format clean deps

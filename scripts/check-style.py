@@ -11,7 +11,7 @@ import sys
 MAX_FILE = 600
 MAX_FUNCTION = 70
 MAX_COLUMNS = 80
-PARTS = ["include", "src", "port", "tools", "bench", "tests"]
+PARTS = ["include", "src", "port", "tools", "bench", "tests", "scripts"]
 
 
 def run(*command):

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# install-deps.sh [--ci]
+# install-deps.sh [--conformance|--ci]
 #
-# Looks for what the build needs (--ci: and what .ci/run needs) and installs
-# what is missing with apt-get, as root or with sudo that asks no password.
+# Looks for what the build needs (--conformance: and what it takes to ask real
+# kernels; --ci: and what .ci/run needs) and installs what is missing with
+# apt-get, as root or with sudo that asks no password.
 # Otherwise it prints the one command to run and exits with status 1. When
 # nothing is missing it does nothing and touches no network.
 set -eu
@@ -46,6 +47,13 @@ need libjansson-dev pkg-config --exists jansson
 need liburcu-dev pkg-config --exists liburcu-memb
 need libcmocka-dev pkg-config --exists cmocka
 need scdoc has scdoc
+
+if [ "${1-}" = --conformance ] || [ "${1-}" = --ci ]; then
+	need qemu-system-x86 has qemu-system-x86_64
+	need cpio has cpio
+	need debian-archive-keyring \
+		file /usr/share/keyrings/debian-archive-keyring.gpg
+fi
 
 if [ "${1-}" = --ci ]; then
 	need clang has clang
