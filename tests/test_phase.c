@@ -264,7 +264,7 @@ static void test_untouched(struct machine *mc)
 	for (round = 0; round < 2; round++) {
 		assert_int_equal(online_blocks(mc, 8, 1, MHP_ONLINE_MOVABLE),
 				 0);
-		assert_true(shelf_alloc(shelf, &request));
+		assert_non_null(shelf_alloc(shelf, &request));
 		assert_int_equal(offline(mc, 8), 0);
 		check_ok(mc);
 		zone = zone_info(mc, 0, MHP_ZONE_MOVABLE);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads allocate, free and let their pages be moved while memory blocks are
- * added, put online, taken offline and removed under them, pages go bad, and are
- * withheld and released.
+ * added, put online, taken offline and removed under them, pages go bad, and
+ * are withheld and released.
  *
  * Every page carries the stamp of who holds it, set and cleared by
  * compare-and-swap: a page that is handed out twice is seen at once. The
