@@ -105,21 +105,23 @@ class Packages:
         done = subprocess.run(
             [program, "-q",
              "-o", "Dir::Etc::SourceList=" + place("etc/sources.list"),
-             "-o", "Dir::Etc::SourceParts=-",
-             "-o", "Dir::Etc::Preferences=-",
-             "-o", "Dir::Etc::PreferencesParts=-",
+             "-o", "Dir::Etc::SourceParts=/dev/null",
+             "-o", "Dir::Etc::Preferences=/dev/null",
+             "-o", "Dir::Etc::PreferencesParts=/dev/null",
              "-o", "Dir::State=" + place("state"),
              "-o", "Dir::State::Status=" + place("etc/status"),
              "-o", "Dir::Cache=" + place("cache"),
              "-o", "APT::Architecture=amd64",
              "-o", "APT::Architectures=amd64",
              "-o", "APT::Sandbox::User=root",
+             "-o", "APT::Update::Error-Mode=any",
              "-o", "Acquire::Languages=none", *args],
             cwd=self.root, text=True, capture_output=True, check=False,
             env={**os.environ, "LC_ALL": "C"})
         if done.returncode:
             raise Unavailable(
-                f"{self.suite}: {program} {' '.join(args)}: "
+                f"the kernel of Debian's {self.suite} cannot be fetched:\n"
+                f"{program} {' '.join(args)}: "
                 f"{(done.stderr or done.stdout).strip()}")
         return done.stdout
 

@@ -6,6 +6,7 @@ Asks real Linux kernels what `mhp run --profile` is asked, and compares:
 what the kernel answers with the record, and with what the tool answers.
 
   --tool PATH       the tool (build/mhp)
+  --tests DIR       scenarios and record (tests/conformance)
   --profile P       linux-6.1 or linux-6.12 (both)
   --only PATTERN    scenarios whose name the pattern matches
   --group NAME      scenarios of a group: written, or a file of generated/
@@ -42,6 +43,7 @@ CACHE = os.path.join(ROOT, ".conformance")
 def arguments():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--tool", default=os.path.join(ROOT, "build/mhp"))
+    parser.add_argument("--tests", default=TESTS)
     parser.add_argument("--profile", choices=list(kernels.SUITES))
     parser.add_argument("--only", default="*")
     parser.add_argument("--group", default="*")
@@ -56,7 +58,7 @@ def chosen(args, profile):
     """Scenarios to try, as [(group, scenario)]. Those with equal machines
     stay together, and one part has whole machines, so that boots are few."""
     machines = {}
-    for group, members in scenarios.read_all(TESTS).items():
+    for group, members in scenarios.read_all(args.tests).items():
         for s in members:
             if fnmatch.fnmatch(s.name, args.only) and \
                     fnmatch.fnmatch(group, args.group):
@@ -92,7 +94,7 @@ class Session:
         self.args = args
         self.profile = profile
         self.kernel = kernels.kernel(profile, CACHE, args.fresh)
-        self.record = answers.Record(os.path.join(TESTS, "record"), profile)
+        self.record = answers.Record(os.path.join(args.tests, "record"), profile)
         self.runner = linux.Runner(self.kernel, CACHE)
         self.nr_tried = 0
         self.nr_cut = 0
@@ -161,6 +163,9 @@ class Session:
                 self.one(group, s)
                 if len(self.changed) > 3:
                     self.save()
+                if self.nr_tried % 50 == 0:
+                    print(f"{self.profile}: {self.nr_tried} tried",
+                          flush=True)
         finally:
             self.runner.close()
             if self.args.record:
@@ -171,7 +176,7 @@ class Session:
               f"{len(set(self.wrong))} differ", flush=True)
 
     def save(self):
-        for group, members in scenarios.read_all(TESTS).items():
+        for group, members in scenarios.read_all(self.args.tests).items():
             if group in self.changed:
                 self.record.save(group, [s.name for s in members])
         self.changed = set()
@@ -180,14 +185,18 @@ class Session:
 def main():
     args = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
-    wrong = False
+    wrong = tried = False
     try:
         for profile in [args.profile] if args.profile else kernels.SUITES:
             session = Session(args, profile)
             session.run()
             wrong = wrong or bool(session.wrong)
+            tried = tried or bool(session.nr_tried)
     except (kernels.Unavailable, Lost) as error:
         print(f"conformance: {error}", file=sys.stderr)
+        return 2
+    if not tried:
+        print("conformance: no scenario was chosen", file=sys.stderr)
         return 2
     return 1 if wrong else 0
 
