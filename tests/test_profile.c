@@ -53,6 +53,21 @@ static const struct row rows[] = {
 
 #define NR_ROWS (sizeof(rows) / sizeof(rows[0]))
 
+/* Blocks of a machine here, with boot memory. */
+#define NR_MACHINE_BLOCKS 16
+
+/* A host of 32 bits has no addresses for the machines with large blocks. */
+static bool row_fits_host(const struct row *row)
+{
+	struct mhp_geometry g;
+
+	assert_int_equal(mhp_geometry_named(row->geometry, &g), 0);
+	if (row->block_shift)
+		g.block_shift = row->block_shift;
+	return sizeof(void *) > 4 ||
+	       NR_MACHINE_BLOCKS * mhp_block_bytes(&g) <= UINT64_C(2) << 30;
+}
+
 static void row_start(const struct row *row, struct mhp_model **model)
 {
 	struct mhp_boot_range boot = {.node = 0};
@@ -71,7 +86,7 @@ static void row_start(const struct row *row, struct mhp_model **model)
 		g->pageblock_shift = row->pageblock_shift;
 	g->descriptor_bytes = row->descriptor_bytes;
 	boot.range = mhp_range_make(0, 2 * mhp_block_pages(g));
-	config.max_pfn = 16 * mhp_block_pages(g);
+	config.max_pfn = NR_MACHINE_BLOCKS * mhp_block_pages(g);
 	assert_int_equal(mhp_model_create(&config, model, NULL), 0);
 	assert_int_equal(mhp_max_pfn(mhp_model_mhp(*model)), config.max_pfn);
 }
@@ -139,6 +154,10 @@ static void test_rows(void **state)
 		struct mhp_model *model = NULL;
 		struct mhp *m;
 
+		if (!row_fits_host(&rows[i])) {
+			print_message("# %s: not on this host\n", rows[i].name);
+			continue;
+		}
 		print_message("# %s\n", rows[i].name);
 		row_start(&rows[i], &model);
 		m = mhp_model_mhp(model);
