@@ -147,6 +147,9 @@ void phase_offline(struct mhp *m, struct mhp_block *blk,
 		notify_done(m, blk, MHP_EVENT_NODE_REMOVED_LAST, zone);
 	}
 	notify_done(m, blk, MHP_EVENT_OFFLINE, zone);
-	if (block_is_inaccessible(blk))
-		notify_done(m, blk, MHP_EVENT_FINISH_OFFLINE, zone);
+	if (!block_is_inaccessible(blk))
+		return;
+	/* Who saw it online may be looking at the state that it holds. */
+	m->ops->synchronize(m->ops_ctx);
+	notify_done(m, blk, MHP_EVENT_FINISH_OFFLINE, zone);
 }

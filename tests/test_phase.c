@@ -3,6 +3,8 @@
  * Events of nodes and of memory that is not accessible before it is online:
  * their order, and that who was asked is told how it ended, whoever refuses.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -281,6 +283,63 @@ static void test_untouched(struct machine *mc)
 	trial_end(mc, &t);
 }
 
+/* Looks at a block that comes and goes, until it is told to stop. */
+struct looker {
+	struct machine *mc;
+	pthread_t thread;
+	uint32_t stop;
+	uint64_t nr_seen;
+};
+
+static void *looker_run(void *arg)
+{
+	struct looker *looker = arg;
+	struct mhp_block_info info;
+
+	while (!__atomic_load_n(&looker->stop, __ATOMIC_SEQ_CST))
+		if (!mhp_block_query(looker->mc->m, 8, &info))
+			__atomic_fetch_add(&looker->nr_seen, 1,
+					   __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* Who began to look while the block was online has ended when its memory is
+ * taken away. */
+static void test_latecomers(struct machine *mc)
+{
+	struct looker looker = {.mc = mc};
+	struct mhp_add_request add = {
+		.range = block_range(mc, 8, 1),
+		.placement = MHP_PLACEMENT_BLOCK,
+		.flags = MHP_ADD_INACCESSIBLE | MHP_ADD_STRICT,
+	};
+	struct trial t;
+	int round;
+
+	trial_start(mc, &t);
+	assert_int_equal(mhp_add(mc->m, &add, NULL), 0);
+	t.first.range = add.range;
+	witness_protect(&t.first, mc->m, PROT_NONE);
+	assert_int_equal(
+		pthread_create(&looker.thread, NULL, looker_run, &looker), 0);
+	for (round = 0; round < 30; round++) {
+		uint64_t seen = __atomic_load_n(&looker.nr_seen,
+						__ATOMIC_SEQ_CST);
+
+		assert_int_equal(online_blocks(mc, 8, 1, MHP_ONLINE_MOVABLE),
+				 0);
+		while (__atomic_load_n(&looker.nr_seen, __ATOMIC_SEQ_CST) ==
+		       seen)
+			sched_yield();
+		assert_int_equal(offline(mc, 8), 0);
+		t.first.diary[0] = t.second.diary[0] = '\0';
+	}
+	__atomic_store_n(&looker.stop, 1, __ATOMIC_SEQ_CST);
+	assert_int_equal(pthread_join(looker.thread, NULL), 0);
+	assert_int_equal(mhp_remove(mc->m, add.range, NULL), 0);
+	trial_end(mc, &t);
+}
+
 int main(void)
 {
 	static const struct machine_test on_nodes[] = {
@@ -292,8 +351,9 @@ int main(void)
 	static const struct machine_test on_all[] = {
 		{"prepare", test_prepare},
 		{"untouched", test_untouched},
+		{"latecomers", test_latecomers},
 	};
 
 	return machine_run_on("phase-nodes", on_nodes, 4, "nodes") +
-	       machine_run("phase", on_all, 2, true);
+	       machine_run("phase", on_all, 3, true);
 }
