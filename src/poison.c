@@ -378,14 +378,17 @@ int mhp_poison_soft(struct mhp *m, mhp_pfn_t pfn, struct mhp_report *report)
 
 /* ---- clear ---- */
 
-/* Forget the page, and free it if it had been taken out. Closed and waited, so
- * nobody is just opening the pageblock with the page kept. */
+/* Forget the page, and free it if it had been taken out. It is closed; after
+ * the wait nobody is just opening the pageblock with the page kept, and whoever
+ * let go of it has left it out of what he freed. */
 static void clear_page(const struct victim *v)
 {
-	uint64_t entry = mhp_port_load_seq(v->entry);
+	uint64_t entry;
 
-	while (!bad_remove(v->m, v->entry, entry))
+	do {
 		entry = mhp_port_load_seq(v->entry);
+		victim_wait(v);
+	} while (!bad_remove(v->m, v->entry, entry));
 	if (!(entry & BAD_HELD) && mhp_port_load(v->pb.word) & PB_USED &&
 	    !(pageblock_kept(v->m, &v->pb, v->row) & v->bit))
 		pageblock_undo(v->m, &v->pb, v->row, v->bit);
@@ -402,7 +405,6 @@ static int clear_locked(struct victim *v, struct mhp_report *report)
 		return 0;
 	}
 	victim_close(v);
-	victim_wait(v);
 	clear_page(v);
 	victim_open(v);
 	return 0;

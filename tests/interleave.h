@@ -103,6 +103,7 @@ enum mutant {
 	FREE_KEEPS_HELD,       /* a free clears the bad page too */
 	CLEAR_HASTE,	       /* no wait before the entry is removed */
 	CLEAR_BIT_FIRST,       /* the bit is cleared before the entry */
+	CLEAR_STALE,	       /* no wait again if it was let go of meanwhile */
 	CLOSE_DROPS_COUNT,     /* closing does not keep what is withheld */
 	OPEN_DROPS_COUNT,      /* nor does first use */
 	WITHHOLD_HASTE,	       /* no wait between isolation and the look */

@@ -16,12 +16,18 @@ bool step_bad_close(const struct step *p)
 	p->w->word |= ISOLATED;
 	if (p->mutant != POISON_LATE_MIXED)
 		p->w->word |= MIXED;
-	return go(p, is_clear(p) ? PC_bad_wait : PC_bad_enter);
+	return go(p, is_clear(p) ? PC_bad_seen : PC_bad_enter);
 }
 
 bool step_bad_enter(const struct step *p)
 {
 	p->w->bad = BAD_HELD;
+	return go(p, PC_bad_wait);
+}
+
+bool step_bad_seen(const struct step *p)
+{
+	p->t->word = p->w->bad;
 	return go(p, PC_bad_wait);
 }
 
@@ -78,6 +84,9 @@ bool step_bad_remove(const struct step *p)
 {
 	uint8_t was = p->w->bad;
 
+	if (was != p->t->word && p->mutant != CLEAR_STALE &&
+	    p->mutant != CLEAR_BIT_FIRST)
+		return go(p, PC_bad_seen);
 	p->w->bad = 0;
 	if (p->mutant == CLEAR_BIT_FIRST)
 		return go(p, PC_bad_mixed);

@@ -159,6 +159,8 @@ bool step_free_slow(const struct step *p)
 	p->t->held = 0;
 	if (p->mutant != FREE_KEEPS_HELD)
 		p->t->mask &= (uint8_t)~kept(p, p->t->row);
+	if (p->t->mask & ~p->w->row[p->t->row])
+		wrong(p, WRONG_REFUSED);
 	clear_row(p);
 	return after_free(p);
 }

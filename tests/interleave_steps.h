@@ -78,6 +78,7 @@ struct step {
 	XX(isolate_undo)  \
 	XX(bad_close)     \
 	XX(bad_enter)     \
+	XX(bad_seen)      \
 	XX(bad_wait)      \
 	XX(bad_waiting)   \
 	XX(bad_look)      \

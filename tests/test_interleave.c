@@ -325,6 +325,7 @@ static const char *const mutant_names[NR_MUTANTS] = {
 	[FREE_KEEPS_HELD] = "a bad page freed with the rest",
 	[CLEAR_HASTE] = "good without a wait",
 	[CLEAR_BIT_FIRST] = "good before it is removed",
+	[CLEAR_STALE] = "good while a free lets go of it",
 	[CLOSE_DROPS_COUNT] = "closing forgets what is withheld",
 	[OPEN_DROPS_COUNT] = "first use forgets what is withheld",
 	[WITHHOLD_HASTE] = "withheld without a wait",
