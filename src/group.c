@@ -77,7 +77,8 @@ static int group_register(struct mhp *m, struct mhp_group *group, bool dynamic,
 	err = mhp_lock(m);
 	if (err)
 		return err;
-	err = group_place(m, &link, &id);
+	err = group_is_registered(m, group) ? MHP_ERR_EXIST
+					    : group_place(m, &link, &id);
 	if (!err) {
 		*group = (struct mhp_group){
 			.next = *link,

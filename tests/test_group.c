@@ -70,6 +70,12 @@ static void test_register(struct machine *mc)
 	assert_int_equal(mhp_group_register_dynamic(mc->m, &b, 0, block), 0);
 	assert_int_equal(a.id, 1);
 	assert_int_equal(b.id, 2);
+	assert_int_equal(mhp_group_register_static(mc->m, &a, 0, 4),
+			 MHP_ERR_EXIST);
+	assert_int_equal(mhp_group_register_dynamic(mc->m, &b, 0, block),
+			 MHP_ERR_EXIST);
+	assert_int_equal(a.nr_pages, 3);
+	check_ok(mc);
 	assert_int_equal(mhp_group_unregister(mc->m, &a), 0);
 	assert_int_equal(mhp_group_unregister(mc->m, &a), MHP_ERR_INVAL);
 	/* A number that was given back is used again. */

@@ -48,8 +48,9 @@ struct mhp_group {
  * @max_pages: pages that the device has
  *
  * Context: takes the mutex; may sleep.
- * Return: 0; MHP_ERR_INVAL (no pages, no such node); MHP_ERR_NOSPC (65535
- *   groups exist); MHP_ERR_DEADLK. Not registered on failure.
+ * Return: 0; MHP_ERR_INVAL (no pages, no such node); MHP_ERR_EXIST (it is
+ *   registered, and stays as it is); MHP_ERR_NOSPC (65535 groups exist);
+ *   MHP_ERR_DEADLK.
  */
 MHP_MUST_CHECK MHP_API int mhp_group_register_static(struct mhp *m,
 						     struct mhp_group *group,
@@ -64,8 +65,9 @@ MHP_MUST_CHECK MHP_API int mhp_group_register_static(struct mhp *m,
  * @unit_pages: a power of two, at least a memory block
  *
  * Context: takes the mutex; may sleep.
- * Return: 0; MHP_ERR_INVAL (no such unit or node); MHP_ERR_NOSPC (65535 groups
- *   exist); MHP_ERR_DEADLK. Not registered on failure.
+ * Return: 0; MHP_ERR_INVAL (no such unit or node); MHP_ERR_EXIST (it is
+ *   registered, and stays as it is); MHP_ERR_NOSPC (65535 groups exist);
+ *   MHP_ERR_DEADLK.
  */
 MHP_MUST_CHECK MHP_API int mhp_group_register_dynamic(struct mhp *m,
 						      struct mhp_group *group,
