@@ -433,5 +433,9 @@ bool mhp_is_poisoned(struct mhp *m, mhp_pfn_t pfn)
 
 uint64_t mhp_poison_count(struct mhp *m, struct mhp_range range)
 {
+	uint64_t most = UINT64_MAX - range.start_pfn;
+
+	if (range.nr_pages > most)
+		range.nr_pages = most;
 	return bad_count(m, range);
 }

@@ -139,6 +139,12 @@ static void bad_pages_are_never_given(struct machine *mc)
 			break;
 	}
 	assert_int_equal(mhp_poison_count(mc->m, mhp_range_make(0, end)), nr);
+	assert_int_equal(mhp_poison_count(mc->m, mhp_range_make(0, UINT64_MAX)),
+			 nr);
+	/* A range does not go round. */
+	assert_int_equal(mhp_poison_count(mc->m, mhp_range_make(UINT64_MAX - 1,
+								UINT64_MAX)),
+			 0);
 	assert_int_equal(stat_now(mc).nr_poisoned, nr);
 	assert_never_given(mc);
 	for (pfn = 0; pfn < end; pfn++)
