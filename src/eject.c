@@ -12,6 +12,7 @@
  * A notifier that vetoes the way back leaves that block offline; it is logged.
  */
 #include "block.h"
+#include "boot_map.h"
 #include "hotplug.h"
 #include "isolate.h"
 #include "offline.h"
@@ -28,8 +29,10 @@ static struct mhp_range eject_block(const struct mhp *m,
 	return mhp_range_make(blk->start_pfn, m->layout.block_pages);
 }
 
-/* What one eject is about: ranges that share no block. */
+/* What one eject is about: ranges that share no block, also with those of
+ * others that run. */
 struct eject {
+	struct eject *next;
 	const struct mhp_range *ranges;
 	uint32_t nr;
 	uint32_t flags;
@@ -75,6 +78,33 @@ static int eject_check_block(const struct mhp_block *blk,
 	return 0;
 }
 
+/* Whether a range is one that another eject is about, blocks or not: blocks
+ * that come while it runs must not be taken for one's own. */
+static bool eject_overlaps(const struct mhp *m, struct mhp_range range)
+{
+	const struct eject *e;
+	uint32_t i;
+
+	for (e = m->ejects; e; e = e->next)
+		for (i = 0; i < e->nr; i++)
+			if (range_cut(e->ranges[i], range).nr_pages)
+				return true;
+	return false;
+}
+
+static int eject_check_others(const struct mhp *m, const struct eject *e,
+			      struct mhp_report *report)
+{
+	uint32_t i;
+
+	for (i = 0; i < e->nr; i++)
+		if (eject_overlaps(m, e->ranges[i]))
+			return report_set(report, MHP_ERR_BUSY,
+					  MHP_STAGE_REMOVE, MHP_WHY_TRANSITION,
+					  e->ranges[i].start_pfn);
+	return 0;
+}
+
 /* What would make the removal fail is said before anything goes offline. */
 static int eject_check(struct mhp *m, const struct eject *e,
 		       struct mhp_report *report)
@@ -83,6 +113,8 @@ static int eject_check(struct mhp *m, const struct eject *e,
 	struct mhp_block *blk;
 	int err = remove_check_ranges(m, e->ranges, e->nr, report);
 
+	if (!err)
+		err = eject_check_others(m, e, report);
 	if (err)
 		return err;
 	while ((blk = eject_walk(m, e, &at))) {
@@ -256,7 +288,23 @@ static int eject_offline(struct mhp *m, const struct eject *e,
 	return err ? err : eject_last_pass(m, e, deadline_ns, report);
 }
 
-static int eject_run(struct mhp *m, const struct eject *e, uint64_t deadline_ns,
+/* From here on others keep off its ranges. [mutex] */
+static void eject_enter(struct mhp *m, struct eject *e)
+{
+	e->next = m->ejects;
+	m->ejects = e;
+}
+
+static void eject_leave(struct mhp *m, const struct eject *e)
+{
+	struct eject **link = &m->ejects;
+
+	while (*link != e)
+		link = &(*link)->next;
+	*link = e->next;
+}
+
+static int eject_run(struct mhp *m, struct eject *e, uint64_t deadline_ns,
 		     struct mhp_report *report)
 {
 	int err = mhp_lock(m);
@@ -267,11 +315,14 @@ static int eject_run(struct mhp *m, const struct eject *e, uint64_t deadline_ns,
 	err = eject_check(m, e, report);
 	if (!err)
 		err = eject_prepare(m, e, report);
+	if (!err)
+		eject_enter(m, e);
 	mhp_unlock(m);
 	if (err)
 		return err;
 	err = eject_offline(m, e, deadline_ns, report);
 	MHP_FATAL(!mhp_lock(m));
+	eject_leave(m, e);
 	if (!err)
 		err = remove_locked(m, e->ranges, e->nr, true, report);
 	if (err)

@@ -254,6 +254,7 @@ struct mhp {
 	uint64_t nodes_removing;  /* [mutex] nodes whose last memory is going,
 				    and that were asked */
 	struct mhp_group *groups; /* [mutex] by number */
+	struct eject *ejects;	  /* [mutex] those that run */
 	struct mhp_policy policy; /* [mutex] */
 	mhp_word_t holder;	  /* who runs under the mutex; 0: nobody */
 	uint64_t nr_blocks_added; /* [mutex] records of added blocks */

@@ -166,6 +166,21 @@ static int meddle_add_online(struct machine *mc)
 		   : online_blocks(mc, FIRST_BLOCK + 1, 1, MHP_ONLINE_MOVABLE);
 }
 
+/* What came is not another eject's to take either while the first one runs. */
+static int meddle_add_eject(struct machine *mc)
+{
+	struct mhp_report report;
+	int err = meddle_add_online(mc);
+
+	if (err)
+		return err;
+	err = mhp_offline_and_remove(mc->m, block_range(mc, FIRST_BLOCK + 1, 1),
+				     MHP_NO_DEADLINE, 0, &report);
+	return err == MHP_ERR_BUSY && report.why == MHP_WHY_TRANSITION
+		       ? 0
+		       : MHP_ERR_INVAL;
+}
+
 /* The eject ends in BUSY; what was there is back, what came is as it came. */
 static void meddle_with_hole(struct machine *mc,
 			     int (*meddle)(struct machine *),
@@ -194,6 +209,11 @@ static void meddle_with_hole(struct machine *mc,
 static void test_add(struct machine *mc)
 {
 	meddle_with_hole(mc, meddle_add, MHP_BLOCK_OFFLINE);
+}
+
+static void test_add_eject(struct machine *mc)
+{
+	meddle_with_hole(mc, meddle_add_eject, MHP_BLOCK_ONLINE);
 }
 
 static void test_add_online(struct machine *mc)
@@ -388,6 +408,7 @@ static const struct machine_test tests[] = {
 	{.name = "alloc", .run = test_alloc},
 	{.name = "add", .run = test_add},
 	{.name = "add_online", .run = test_add_online},
+	{.name = "add_eject", .run = test_add_eject},
 	{.name = "unregister", .run = test_unregister},
 	{.name = "ranges", .run = test_ranges},
 	{.name = "ranges_wrong", .run = test_ranges_wrong},

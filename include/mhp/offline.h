@@ -157,8 +157,9 @@ MHP_MUST_CHECK MHP_API int mhp_offline_and_remove(struct mhp *m,
  * @report: optional
  *
  * Context: as mhp_offline_and_remove().
- * Return: as mhp_offline_and_remove() and mhp_remove_ranges(). On failure every
- *   block of every range is as before.
+ * Return: as mhp_offline_and_remove() and mhp_remove_ranges(); MHP_ERR_BUSY
+ *   also if another call is about a part of a range. On failure every block of
+ *   every range is as before.
  */
 MHP_MUST_CHECK MHP_API int
 mhp_offline_and_remove_ranges(struct mhp *m, const struct mhp_range *ranges,
