@@ -26,6 +26,7 @@ import fnmatch
 import hashlib
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -103,10 +104,8 @@ class Session:
 
     def fail(self, s, what, text):
         self.wrong.append(s.name)
-        print(f"FAIL {self.profile} {s.name}: {what}")
-        for line in text.splitlines():
-            print("       " + line)
-        sys.stdout.flush()
+        lines = [f"FAIL {self.profile} {s.name}: {what}", *text.splitlines()]
+        print("\n       ".join(lines), flush=True)
 
     def against_record(self, s, group, theirs):
         known = self.record.get(group, s)
@@ -182,23 +181,35 @@ class Session:
         self.changed = set()
 
 
-def main():
-    args = arguments()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
-    wrong = tried = False
+def try_profile(args):
+    """Return: the exit status."""
     try:
-        for profile in [args.profile] if args.profile else kernels.SUITES:
-            session = Session(args, profile)
-            session.run()
-            wrong = wrong or bool(session.wrong)
-            tried = tried or bool(session.nr_tried)
+        session = Session(args, args.profile)
+        session.run()
     except (kernels.Unavailable, Lost) as error:
         print(f"conformance: {error}", file=sys.stderr)
         return 2
-    if not tried:
+    if not session.nr_tried:
         print("conformance: no scenario was chosen", file=sys.stderr)
         return 2
-    return 1 if wrong else 0
+    return 1 if session.wrong else 0
+
+
+def try_all():
+    """Every profile, side by side. Return: the worst exit status."""
+    tries = [subprocess.Popen([sys.executable, *sys.argv, "--profile", p])
+             for p in kernels.SUITES]
+    try:
+        return max(t.wait() for t in tries)
+    finally:
+        for t in tries:
+            t.terminate()
+
+
+def main():
+    args = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
+    return try_profile(args) if args.profile else try_all()
 
 
 if __name__ == "__main__":
