@@ -77,12 +77,19 @@ static int uevent_notify(struct mhp_notifier *self, struct mhp *m,
 
 int mhp_uevents_start(struct mhp *m, struct mhp_uevents *u)
 {
+	uint64_t nr_sent = u->nr_sent;
+	int err;
+
 	if (!u->send)
 		return MHP_ERR_INVAL;
 	u->nr_sent = 0;
 	u->notifier.notify = uevent_notify;
 	u->notifier.priority = UEVENT_PRIORITY;
-	return mhp_notifier_register(m, &u->notifier);
+	err = mhp_notifier_register(m, &u->notifier);
+	/* It may be running: then it goes on counting. */
+	if (err)
+		u->nr_sent = nr_sent;
+	return err;
 }
 
 int mhp_uevents_stop(struct mhp *m, struct mhp_uevents *u)

@@ -37,7 +37,10 @@ static void wire_start(struct machine *mc, struct wire *w)
 	w->uevents.send = wire_send;
 	w->uevents.ctx = w;
 	assert_int_equal(mhp_uevents_start(mc->m, &w->uevents), 0);
+	w->uevents.nr_sent = 7;
 	assert_int_equal(mhp_uevents_start(mc->m, &w->uevents), MHP_ERR_EXIST);
+	assert_int_equal(w->uevents.nr_sent, 7);
+	w->uevents.nr_sent = 0;
 }
 
 static void assert_sent(struct wire *w, const char *heads)
