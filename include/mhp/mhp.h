@@ -283,7 +283,8 @@ MHP_MUST_CHECK MHP_API int mhp_block_online(struct mhp *m, uint64_t block_id,
  *
  * Context: takes the mutex; may sleep.
  * Return: 0; MHP_ERR_NOENT; MHP_ERR_INVAL (not online, has holes, in several
- *   zones); MHP_ERR_BUSY (pinned or unmovable page, or in transition);
+ *   zones); MHP_ERR_BUSY (pinned or unmovable page, in transition, or a
+ *   pageblock is isolated: pages are being withheld, or one taken out);
  *   MHP_ERR_NOMEM (nowhere to move to); MHP_ERR_TIMEDOUT; MHP_ERR_DEADLK; or a
  *   notifier's veto. On any failure the block is online as before (what has
  *   moved stays moved).

@@ -39,9 +39,10 @@ struct mhp;
  *
  * Context: takes the mutex, may wait for readers; may sleep.
  * Return: 0; MHP_ERR_INVAL (empty, more than a block, not withheld, or not the
- *   first withheld pages); MHP_ERR_NOENT (no such block); MHP_ERR_BUSY (the
- *   block is in transition, or more is being withheld in a pageblock of the
- *   range); MHP_ERR_DEADLK. On failure nothing has changed.
+ *   first withheld pages, or the block's pages are in several zones);
+ *   MHP_ERR_NOENT (no such block); MHP_ERR_BUSY (the block is in transition, or
+ *   a pageblock of the range is isolated: more is being withheld there, or a
+ *   page is taken out); MHP_ERR_DEADLK. On failure nothing has changed.
  */
 MHP_MUST_CHECK MHP_API int mhp_release(struct mhp *m, struct mhp_range range,
 				       struct mhp_report *report);
