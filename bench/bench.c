@@ -30,7 +30,7 @@ struct bench_entry {
 static const struct bench_entry entries[] = {
 	{"floors", bench_floors},   {"alloc", bench_alloc},
 	{"hotplug", bench_hotplug}, {"evacuate", bench_evacuate},
-	{"scale", bench_scale},
+	{"scale", bench_scale},	    {"view", bench_view},
 };
 
 #define NR_ENTRIES (sizeof(entries) / sizeof(entries[0]))
@@ -43,7 +43,8 @@ static const char *const bench_help =
 	"  alloc     allocation of pages; floor: one locked instruction\n"
 	"  hotplug   add, online, offline, remove\n"
 	"  evacuate  memory that is in use leaves; floor: a copy of it\n"
-	"  scale     allocation by several threads\n\n"
+	"  scale     allocation by several threads\n"
+	"  view      files of a machine of 1 TiB\n\n"
 	"  --json      print one JSON object a line\n"
 	"  --repeat N  repetitions, 1 to 99; default 7\n"
 	"  --size S    memory of alloc and scale (default 16G), and memory "

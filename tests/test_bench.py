@@ -28,6 +28,10 @@ FLOORS = {"locked-instruction", "copy-non-temporal", "copy-fresh"}
 
 cases = []
 
+VIEW = {name + worn for name in (
+    "meminfo", "zoneinfo", "buddyinfo", "vmstat", "node-meminfo", "iomem",
+    "state", "valid-zones") for worn in ("", "-worn")}
+
 
 def case(name, wrong):
     """One case of TAP; wrong is empty, or says what is wrong."""
@@ -126,6 +130,7 @@ def main():
     check("scale", {"4k-pair"}, "ns", True)
     check("evacuate", EVACUATE, "GB/s", True)
     check_hotplug()
+    check("view", VIEW, "us", False)
     check_wrong()
     check_text()
     print(f"1..{len(cases)}")
