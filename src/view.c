@@ -173,8 +173,8 @@ int mhp_view_read(struct mhp *m, const char *path, char *text,
 	if (err)
 		return err;
 	if (!file->read)
-		return view_refuse(&at, MHP_ERR_ACCES, MHP_WHY_READ_ONLY,
-				   "it can only be written");
+		return view_refuse(&at, MHP_ERR_ACCES, MHP_WHY_WRITE_ONLY,
+				   NULL);
 	if (size_bytes == 0)
 		return view_refuse(&at, MHP_ERR_NOSPC, MHP_WHY_BUFFER_SMALL,
 				   NULL);

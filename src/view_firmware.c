@@ -93,7 +93,7 @@ static int view_memmap_write(const struct view_at *at, const char *value,
 		return err;
 	if (firmware_configured(at))
 		return view_refuse(at, MHP_ERR_BUSY, MHP_WHY_WRONG_STATE,
-				   "a block that is not configured");
+				   "the block is configured");
 	return fw->set_memmap(fw->ctx, at->m, at->block_id, want, at->report);
 }
 

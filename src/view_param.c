@@ -122,10 +122,12 @@ static int view_memmap_write(const struct view_at *at, const char *value,
 	bool yes = true;
 	bool force = text_equal(value, n, "force") ||
 		     text_equal(value, n, "FORCE");
-	int err = force ? 0 : view_parse_bool(at, value, n, &yes);
+	int err;
 
-	if (!err)
-		err = view_get(at, &policy);
+	if (!force && view_parse_bool(at, value, n, &yes))
+		return view_refuse(at, MHP_ERR_INVAL, MHP_WHY_BAD_TYPE,
+				   "expected 0, 1 or force");
+	err = view_get(at, &policy);
 	if (err)
 		return err;
 	policy.memmap_on_memory = yes ? MHP_MEMMAP_ON : MHP_MEMMAP_OFF;

@@ -142,7 +142,8 @@ enum mhp_stage {
 	XX(NOT_NEXT, "the pages are not next to the withheld ones")           \
 	XX(DEVICE_CONFIG, "the device's configuration breaks a rule")         \
 	XX(DEVICE_ANSWER, "the device broke its protocol")                    \
-	XX(DEVICE_BUSY, "the device cannot do it now")
+	XX(DEVICE_BUSY, "the device cannot do it now")                        \
+	XX(WRITE_ONLY, "the file can only be written")
 
 /** Why a call failed. */
 enum mhp_why {

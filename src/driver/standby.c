@@ -333,7 +333,7 @@ static int standby_find(struct mhp_standby *dev, uint64_t block_id,
 	*block = standby_at(dev, block_id);
 	if (!*block)
 		return driver_refuse(report, MHP_ERR_NOENT, MHP_WHY_NO_BLOCK,
-				     "a block of the standby memory");
+				     "the standby memory has no such block");
 	if (dev->flags & MHP_STANDBY_ALL)
 		return driver_refuse(report, MHP_ERR_OPNOTSUPP,
 				     MHP_WHY_WRONG_STATE,
