@@ -224,10 +224,27 @@ int machine_fill(struct machine *machine, const char *name, uint64_t size_bytes,
 	return err;
 }
 
+/* Whether page @i is bad, which is why it cannot be reached. */
+static bool fill_page_is_bad(struct fill *fill, uint64_t i, int rc,
+			     struct outcome *o)
+{
+	mhp_pfn_t pfn = fill->machine->port->page_pfn(fill, i);
+
+	if (pfn == MHP_PFN_NONE || !mhp_is_poisoned(fill->machine->mhp, pfn))
+		return false;
+	outcome_fail(o, rc, "a page of %s is bad; pfn 0x%" PRIx64, fill->name,
+		     pfn);
+	return true;
+}
+
 static int pin_too_far(struct fill *fill, uint64_t nr_held, struct outcome *o)
 {
+	bool bad = fill_page_is_bad(fill, nr_held, MHP_ERR_HWPOISON, o);
+
 	while (nr_held)
 		fill->machine->port->page_put(fill, --nr_held);
+	if (bad)
+		return o->rc;
 	return outcome_fail(o, MHP_ERR_NOSPC, "%s is pinned %u times already",
 			    fill->name, fill->pins);
 }
@@ -268,6 +285,8 @@ static int verify_page(struct fill *fill, uint64_t i, struct outcome *o)
 	uint64_t page_bytes = fill_page_bytes(fill), byte;
 	void *from = port->page_get(fill, i);
 
+	if (!from && fill_page_is_bad(fill, i, MHP_ERR_IO, o))
+		return o->rc;
 	if (!from)
 		return outcome_fail(o, MHP_ERR_IO,
 				    "page %" PRIu64 " of %s cannot be reached",

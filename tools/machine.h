@@ -13,6 +13,7 @@
 
 #include "devices.h"
 #include "mhp/mhp.h"
+#include "mhp/poison.h"
 #include "mhp/policy.h"
 #include "mhp/view.h"
 #include "outcome.h"

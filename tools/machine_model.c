@@ -158,9 +158,14 @@ static void model_page_free(struct fill *fill, uint64_t i)
 	mhp_frame_free(fill->machine->mhp, fill->pages[i], 0);
 }
 
-/* Nothing moves while nobody offlines, so there is nothing to hold. */
+/*
+ * Nothing moves while nobody offlines, so there is nothing to hold. The content
+ * of a bad page is lost, as it is in a process.
+ */
 static void *model_page_get(struct fill *fill, uint64_t i)
 {
+	if (mhp_is_poisoned(fill->machine->mhp, fill->pages[i]))
+		return NULL;
 	return mhp_frame_address(fill->machine->mhp, fill->pages[i]);
 }
 
