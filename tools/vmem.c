@@ -133,8 +133,8 @@ int machine_vmem_request(struct machine *machine, const char *id,
 		return machine_report(machine, err, &report, o);
 	if (vmem->vm.plugged_bytes != size_bytes)
 		snprintf(o->note, sizeof(o->note),
-			 "%" PRIu64 " bytes are plugged; units are of %" PRIu64,
-			 vmem->vm.plugged_bytes, vmem->vm.unit_bytes);
+			 "%" PRIu64 " bytes are plugged; steps are of %" PRIu64,
+			 vmem->vm.plugged_bytes, vmem->vm.sub_bytes);
 	return 0;
 }
 
