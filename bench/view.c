@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long the files of a large machine take to read: 1 TiB in blocks of 128 MiB
- * on the model. Those that count free pages are measured twice: when nothing
- * was ever used, and "worn", with every second 2 MiB page of all memory free,
- * which no hint helps with.
+ * How long the files of a large machine take to read: 1 TiB in blocks of
+ * 128 MiB on the model. Those that count free pages are measured twice: when
+ * nothing was ever used, and "worn", with every second 2 MiB page of all memory
+ * free, which no hint helps with.
  */
 #include <stdio.h>
 #include <stdlib.h>
