@@ -152,7 +152,7 @@ class Guest:
             stdin=subprocess.DEVNULL)
         try:
             self.start()
-        except Lost:
+        except BaseException:
             self.close()
             raise
 
