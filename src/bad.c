@@ -13,8 +13,7 @@ static uint64_t bad_top(const struct mhp *m)
 	return mhp_port_load_seq(&m->bad_top);
 }
 
-/* Those of the 64 pages from @pfn on that are bad, held as @held says. */
-static uint64_t bad_bits(const struct mhp *m, mhp_pfn_t pfn, uint64_t held)
+uint64_t bad_kept(const struct mhp *m, mhp_pfn_t pfn)
 {
 	uint64_t top = bad_top(m), bits = 0, i;
 
@@ -22,20 +21,10 @@ static uint64_t bad_bits(const struct mhp *m, mhp_pfn_t pfn, uint64_t held)
 		uint64_t entry = mhp_port_load_seq(&m->bad[i]);
 
 		if (bad_is_in(entry, mhp_range_make(pfn, 64)) &&
-		    (entry & BAD_HELD) == held)
+		    !(entry & BAD_HELD))
 			bits |= UINT64_C(1) << ((entry & BAD_PFN) - pfn);
 	}
 	return bits;
-}
-
-uint64_t bad_kept(const struct mhp *m, mhp_pfn_t pfn)
-{
-	return bad_bits(m, pfn, 0);
-}
-
-uint64_t bad_held(const struct mhp *m, mhp_pfn_t pfn)
-{
-	return bad_bits(m, pfn, BAD_HELD);
 }
 
 /* Clear held in one entry; false if somebody else did so just now. */

@@ -30,9 +30,6 @@
  * allocation */
 uint64_t bad_kept(const struct mhp *m, mhp_pfn_t pfn);
 
-/** bad_held() - those that are */
-uint64_t bad_held(const struct mhp *m, mhp_pfn_t pfn);
-
 /** bad_let_go() - the allocation of a range of pages ends: its bad pages are
  * kept from now on. Return: false if somebody else has ended it. */
 bool bad_let_go(struct mhp *m, struct mhp_range range);

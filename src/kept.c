@@ -70,14 +70,20 @@ uint64_t pageblock_kept(const struct mhp *m, const struct pageblock *pb,
 		m->layout.row_mask);
 }
 
+/* Bad pages are asked for in one look, held or not: one that is let go of just
+ * now would be neither in a look for the kept ones and a later one for the held
+ * ones. */
 bool pageblock_is_mixed(const struct mhp *m, const struct pageblock *pb)
 {
+	struct mhp_range range = mhp_range_make(pageblock_pfn(m, pb),
+						m->layout.pageblock_pages);
 	uint32_t row;
 
+	if (bad_count(m, range))
+		return true;
 	for (row = 0; row < pageblock_nr_rows(m); row++)
-		if (pageblock_kept(m, pb, row) ||
-		    bad_held(m, pageblock_pfn(m, pb) + (uint64_t)row * 64) &
-			    m->layout.row_mask)
+		if (pageblock_fixed(m, pb, row) ||
+		    kept_withheld(m, pb, row) & m->layout.row_mask)
 			return true;
 	return false;
 }
