@@ -112,12 +112,14 @@ static int veto(struct mhp_notifier *self, struct mhp *m,
 static void test_online_vetoed(struct machine *mc)
 {
 	struct mhp_notifier notifier = {.notify = veto};
+	struct mhp_report report;
 	struct device d;
 
 	device_make(mc, &d, 2);
 	auto_online(mc, MHP_ONLINE_DEFAULT);
 	assert_int_equal(mhp_notifier_register(mc->m, &notifier), 0);
-	assert_int_equal(insert(mc, &d, NULL), 0);
+	assert_int_equal(insert(mc, &d, &report), 0);
+	assert_int_equal(report.why, MHP_WHY_LEFT_OFFLINE);
 	assert_true(d.dimm.enabled);
 	assert_int_equal(block_info(mc, FIRST_BLOCK).state, MHP_BLOCK_OFFLINE);
 	assert_int_equal(mhp_notifier_unregister(mc->m, &notifier), 0);

@@ -73,7 +73,8 @@ struct mhp_dimm {
  *
  * @dimm: extents, ranges, node, placement and add_flags filled in
  * @report: optional; on success its why says why the first extent that was left
- *   out, or whose placement fell back, was; else MHP_WHY_NONE
+ *   out, or whose placement fell back, was; or MHP_WHY_LEFT_OFFLINE if the
+ *   policy could not put all of it online; else MHP_WHY_NONE
  *
  * Context: as mhp_add() and mhp_block_online().
  * Return: 0 (memory is added, and online as far as the policy could);

@@ -65,7 +65,8 @@ struct mhp_kmem {
  * ones are left out then. What was added goes online by policy.
  *
  * @report: optional; on success its why says why the first extent that was left
- *   out, or whose placement fell back, was; else MHP_WHY_NONE
+ *   out, or whose placement fell back, was; or MHP_WHY_LEFT_OFFLINE if the
+ *   policy could not put all of it online; else MHP_WHY_NONE
  *
  * Context: as mhp_add() and mhp_block_online(). One call for a device at a
  *   time.

@@ -113,6 +113,7 @@ enum mhp_stage {
 	XX(MAP_FAILED, "the port could not map")                              \
 	XX(PLACEMENT_REFUSED, "the memmap does not fit on the memory itself") \
 	XX(FELL_BACK, "placement fell back to existing memory")               \
+	XX(LEFT_OFFLINE, "it is there, but not all of it went online")        \
 	XX(VETO, "a notifier refused")                                        \
 	XX(UNMOVABLE, "the page cannot move")                                 \
 	XX(PINNED, "the page is pinned")                                      \

@@ -119,7 +119,8 @@ MHP_MUST_CHECK MHP_API int mhp_standby_stop(struct mhp *m,
  * mhp_standby_configure() - make a block known
  *
  * @block_id: index in blocks
- * @report: optional; on success as mhp_add()
+ * @report: optional; on success as mhp_add(), or MHP_WHY_LEFT_OFFLINE if the
+ *   policy could not put it online
  *
  * What is added goes online by policy.
  *

@@ -149,10 +149,9 @@ int mhp_dimm_insert(struct mhp *m, struct mhp_dimm *dimm,
 	if (!dimm->nr_ranges && !dimm->nr_existing)
 		return dimm_failed(m, dimm, &first, report);
 	dimm->enabled = true;
-	/* As in Linux the memory counts as added if it cannot go online. */
-	for (i = 0; i < dimm->nr_ranges; i++)
-		(void)mhp_auto_online(m, dimm->ranges[i]);
 	first.code = 0;
+	for (i = 0; i < dimm->nr_ranges; i++)
+		driver_online(m, dimm->ranges[i], &first);
 	driver_copy(report, &first);
 	return 0;
 }

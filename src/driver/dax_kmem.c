@@ -128,14 +128,15 @@ int mhp_kmem_bind(struct mhp *m, struct mhp_kmem *dev,
 	dev->nr_ranges = 0;
 	err = kmem_add_all(m, dev, &first);
 	first.code = err;
-	driver_copy(report, &first);
 	if (err) {
+		driver_copy(report, &first);
 		(void)mhp_group_unregister(m, &dev->group);
 		return err;
 	}
 	dev->bound = true;
 	for (i = 0; i < dev->nr_ranges; i++)
-		(void)mhp_auto_online(m, dev->ranges[i]);
+		driver_online(m, dev->ranges[i], &first);
+	driver_copy(report, &first);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #define MHP_SRC_DRIVER_H
 
 #include "mhp/mhp.h"
+#include "mhp/policy.h"
 
 /** driver_refuse() - a refusal of the front end's own: fills the report and
  * returns @err. @detail: static text, or NULL */
@@ -27,6 +28,19 @@ static inline void driver_copy(struct mhp_report *to,
 {
 	if (to)
 		*to = *from;
+}
+
+/** driver_online() - what follows an add, by policy. As in Linux memory counts
+ * as added if it cannot go online; a report that has nothing else to say says
+ * so. */
+static inline void driver_online(struct mhp *m, struct mhp_range range,
+				 struct mhp_report *report)
+{
+	if (!mhp_auto_online(m, range) || !report ||
+	    report->why != MHP_WHY_NONE)
+		return;
+	driver_refuse(report, 0, MHP_WHY_LEFT_OFFLINE, NULL);
+	report->pfn = range.start_pfn;
 }
 
 /** driver_no_group() - a group could not be registered; returns @err */

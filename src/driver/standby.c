@@ -368,7 +368,7 @@ int mhp_standby_configure(struct mhp *m, struct mhp_standby *dev,
 		return err;
 	}
 	block->configured = true;
-	(void)mhp_auto_online(m, request.range);
+	driver_online(m, request.range, report);
 	return 0;
 }
 
