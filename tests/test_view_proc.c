@@ -388,7 +388,7 @@ static void test_iomem_far(struct machine *mc)
 	if (sizeof(void *) < 8)
 		return;
 	machine_end(mc);
-	c = *machine_case_default();
+	c = *mc->c;
 	config = machine_config(&c, boot);
 	config.max_pfn = UINT64_C(1) << (36 - c.geometry.page_shift);
 	machine_start_config(mc, &c, &config);
@@ -495,8 +495,8 @@ int main(void)
 	int nr = machine_run("view_proc", tests,
 			     sizeof(tests) / sizeof(tests[0]), true);
 
-	nr += machine_run("view_proc_one", one_tests,
-			  sizeof(one_tests) / sizeof(one_tests[0]), false);
+	nr += machine_run_on("view_proc_one", one_tests,
+			     sizeof(one_tests) / sizeof(one_tests[0]), "small");
 	return nr +
 	       cmocka_run_group_tests_name("view_proc_big", big, NULL, NULL);
 }
