@@ -385,8 +385,10 @@ static void test_iomem_far(struct machine *mc)
 	struct mhp_boot_range boot[2];
 	struct mhp_add_request request = {0};
 
-	if (sizeof(void *) < 8)
+	if (sizeof(void *) < 8) {
+		print_message("# iomem_far: not on a host of 32 bits\n");
 		return;
+	}
 	machine_end(mc);
 	c = *mc->c;
 	config = machine_config(&c, boot);
