@@ -39,19 +39,20 @@ _Static_assert(OWNER_MAX <= 64, "a set of owners is one word");
 /*
  * The status word of a block, one load for all that lock-free readers ask:
  *
- *   63     50 49  44 43    41 40  38 37      35 34  32 31               0
+ *   63     48 47  42 41    39 38  36 35      33 32  30 29               0
  *   [ flags  ][ node ][ former ][ zone ][ resource ][ life ][ memmap pages  ]
  *
  * "former" is the zone to go back to if an eject fails; "memmap pages" are
- * those of its own memmap.
+ * those in it that hold memmap or state, its own or that of others.
  */
-#define BLOCK_LIFE_SHIFT 32
-#define BLOCK_RESOURCE_SHIFT 35
-#define BLOCK_ZONE_SHIFT 38
-#define BLOCK_FORMER_SHIFT 41
-#define BLOCK_NODE_SHIFT 44
-#define BLOCK_FLAGS_SHIFT 50
-#define BLOCK_FLAGS_BITS 14
+#define BLOCK_MEMMAP_BITS 30
+#define BLOCK_LIFE_SHIFT 30
+#define BLOCK_RESOURCE_SHIFT 33
+#define BLOCK_ZONE_SHIFT 36
+#define BLOCK_FORMER_SHIFT 39
+#define BLOCK_NODE_SHIFT 42
+#define BLOCK_FLAGS_SHIFT 48
+#define BLOCK_FLAGS_BITS 16
 
 _Static_assert(MHP_NR_ZONES <= 8, "a zone is three bits");
 _Static_assert(MHP_MAX_NODES <= 64, "a node is six bits");
@@ -139,7 +140,7 @@ static inline uint32_t block_group(const struct mhp_block *blk)
 /** block_memmap_pages() - pages at its start that hold memmap and state */
 static inline uint32_t block_memmap_pages(uint64_t status)
 {
-	return (uint32_t)status;
+	return (uint32_t)(status & ((UINT64_C(1) << BLOCK_MEMMAP_BITS) - 1));
 }
 
 static inline uint64_t block_status(const struct mhp_block *blk)

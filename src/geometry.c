@@ -28,8 +28,8 @@ static const char *geometry_rule_3(const struct mhp_geometry *g)
 {
 	unsigned int order = mhp_pageblock_order(g);
 
-	if (order < 2 || order > 16 || g->block_shift - g->page_shift > 31)
-		return "a pageblock has 4 to 65536 pages, a block at most 2^31";
+	if (order < 2 || order > 16 || g->block_shift - g->page_shift > 29)
+		return "a pageblock has 4 to 65536 pages, a block at most 2^29";
 	return NULL;
 }
 
@@ -49,12 +49,22 @@ static const char *geometry_rule_5(const struct mhp_geometry *g)
 	return NULL;
 }
 
+static const char *geometry_rule_6(const struct mhp_geometry *g)
+{
+	if (g->pud_shift &&
+	    (g->pud_shift < g->pmd_shift || g->pud_shift < g->pageblock_shift ||
+	     g->pud_shift - g->page_shift > 32))
+		return "a gigantic page is no smaller than a PMD leaf or a "
+		       "pageblock, and at most 2^32 pages";
+	return NULL;
+}
+
 int mhp_geometry_check(const struct mhp_geometry *geometry,
 		       struct mhp_report *report)
 {
 	static const char *(*const rules[])(const struct mhp_geometry *) = {
 		geometry_rule_1, geometry_rule_2, geometry_rule_3,
-		geometry_rule_4, geometry_rule_5,
+		geometry_rule_4, geometry_rule_5, geometry_rule_6,
 	};
 	uint32_t i;
 
@@ -71,16 +81,20 @@ int mhp_geometry_check(const struct mhp_geometry *geometry,
 
 struct geometry_entry {
 	const char *name;
-	uint8_t page, pmd, pageblock, section, block;
+	uint8_t page, pmd, pud, pageblock, section, block;
 };
 
 /* Shifts as Linux 7.2 has them, with the smallest memory block. */
 static const struct geometry_entry geometry_table[] = {
-	{"x86_64", 12, 21, 21, 27, 27},	     {"arm64-4k", 12, 21, 21, 27, 27},
-	{"arm64-16k", 14, 25, 25, 27, 27},   {"arm64-64k", 16, 29, 29, 29, 29},
-	{"s390x", 12, 20, 20, 27, 27},	     {"ppc64-4k", 12, 21, 21, 24, 28},
-	{"ppc64-64k", 16, 21, 21, 24, 28},   {"riscv64", 12, 21, 21, 27, 27},
-	{"loongarch64", 14, 25, 25, 29, 29},
+	{"x86_64", 12, 21, 30, 21, 27, 27},
+	{"arm64-4k", 12, 21, 30, 21, 27, 27},
+	{"arm64-16k", 14, 25, 36, 25, 27, 27},
+	{"arm64-64k", 16, 29, 42, 29, 29, 29},
+	{"s390x", 12, 20, 31, 20, 27, 27},
+	{"ppc64-4k", 12, 21, 30, 21, 24, 28},
+	{"ppc64-64k", 16, 21, 30, 21, 24, 28},
+	{"riscv64", 12, 21, 30, 21, 27, 27},
+	{"loongarch64", 14, 25, 36, 25, 29, 29},
 };
 
 int mhp_geometry_named(const char *name, struct mhp_geometry *geometry)
@@ -96,6 +110,7 @@ int mhp_geometry_named(const char *name, struct mhp_geometry *geometry)
 		*geometry = (struct mhp_geometry){
 			.page_shift = e->page,
 			.pmd_shift = e->pmd,
+			.pud_shift = e->pud,
 			.pageblock_shift = e->pageblock,
 			.section_shift = e->section,
 			.block_shift = e->block,

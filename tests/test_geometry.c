@@ -99,9 +99,9 @@ static void test_rule_3(void **state)
 	g.pageblock_shift = g.section_shift = g.block_shift = 29;
 	assert_breaks(&g, 3);
 	g = good;
-	g.block_shift = 43;
+	g.block_shift = 41;
 	assert_int_equal(mhp_geometry_check(&g, NULL), 0);
-	g.block_shift = 44;
+	g.block_shift = 42;
 	assert_breaks(&g, 3);
 }
 
@@ -129,18 +129,48 @@ static void test_rule_5(void **state)
 	HOLDS(nr_cpus, 4096);
 }
 
+static void test_rule_6(void **state)
+{
+	(void)state;
+	BREAKS(6, pud_shift, 20);
+	HOLDS(pud_shift, 21);
+	HOLDS(pud_shift, 44);
+	BREAKS(6, pud_shift, 45);
+	HOLDS(pud_shift, 0);
+}
+
+static void test_gigantic(void **state)
+{
+	struct mhp_geometry g = good;
+
+	(void)state;
+	g.pud_shift = 30;
+	assert_int_equal(mhp_gigantic_order(&g), 18);
+	g.pud_shift = 0;
+	assert_int_equal(mhp_gigantic_order(&g), 18);
+	g.page_shift = 14;
+	g.pmd_shift = g.pageblock_shift = 25;
+	assert_int_equal(mhp_gigantic_order(&g), 22);
+	g.pageblock_shift = 40;
+	assert_int_equal(mhp_gigantic_order(&g), 26);
+}
+
 struct named {
 	const char *name;
-	uint8_t page, pmd, pageblock, section, block;
+	uint8_t page, pmd, pud, pageblock, section, block;
 };
 
 /* From the sources of Linux, by hand. */
 static const struct named named[] = {
-	{"x86_64", 12, 21, 21, 27, 27},	     {"arm64-4k", 12, 21, 21, 27, 27},
-	{"arm64-16k", 14, 25, 25, 27, 27},   {"arm64-64k", 16, 29, 29, 29, 29},
-	{"s390x", 12, 20, 20, 27, 27},	     {"ppc64-4k", 12, 21, 21, 24, 28},
-	{"ppc64-64k", 16, 21, 21, 24, 28},   {"riscv64", 12, 21, 21, 27, 27},
-	{"loongarch64", 14, 25, 25, 29, 29},
+	{"x86_64", 12, 21, 30, 21, 27, 27},
+	{"arm64-4k", 12, 21, 30, 21, 27, 27},
+	{"arm64-16k", 14, 25, 36, 25, 27, 27},
+	{"arm64-64k", 16, 29, 42, 29, 29, 29},
+	{"s390x", 12, 20, 31, 20, 27, 27},
+	{"ppc64-4k", 12, 21, 30, 21, 24, 28},
+	{"ppc64-64k", 16, 21, 30, 21, 24, 28},
+	{"riscv64", 12, 21, 30, 21, 27, 27},
+	{"loongarch64", 14, 25, 36, 25, 29, 29},
 };
 
 static void test_named(void **state)
@@ -156,6 +186,7 @@ static void test_named(void **state)
 		assert_int_equal(mhp_geometry_check(&g, NULL), 0);
 		assert_int_equal(g.page_shift, named[i].page);
 		assert_int_equal(g.pmd_shift, named[i].pmd);
+		assert_int_equal(g.pud_shift, named[i].pud);
 		assert_int_equal(g.pageblock_shift, named[i].pageblock);
 		assert_int_equal(g.section_shift, named[i].section);
 		assert_int_equal(g.block_shift, named[i].block);
@@ -231,6 +262,8 @@ int main(void)
 		cmocka_unit_test(test_rule_3),
 		cmocka_unit_test(test_rule_4),
 		cmocka_unit_test(test_rule_5),
+		cmocka_unit_test(test_rule_6),
+		cmocka_unit_test(test_gigantic),
 		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_conversions),

@@ -31,17 +31,21 @@ extern "C" {
  * Copied at init; may be temporary. Rules that mhp_geometry_check() verifies:
  * 1. 10 <= page_shift <= pmd_shift, pageblock_shift
  * 2. pageblock_shift <= section_shift <= block_shift < phys_bits <= 52
- * 3. a pageblock has 4 to 65536 pages; a block at most 2^31
+ * 3. a pageblock has 4 to 65536 pages; a block at most 2^29
  * 4. descriptor_bytes is a multiple of 8 from 8 to 96
  * 5. 1 <= nr_nodes <= MHP_MAX_NODES, 1 <= nr_cpus <= 4096
+ * 6. pud_shift is 0, or at least pmd_shift and pageblock_shift and at most
+ *    page_shift + 32
  */
 struct mhp_geometry {
-	uint8_t page_shift;	   /* log2 bytes of a page */
-	uint8_t pmd_shift;	   /* log2 bytes of a large page-table leaf */
-	uint8_t pageblock_shift;   /* log2 bytes of a pageblock */
-	uint8_t section_shift;	   /* log2 bytes of a section */
-	uint8_t block_shift;	   /* log2 bytes of a memory block */
-	uint8_t phys_bits;	   /* bits of a physical address */
+	uint8_t page_shift;	 /* log2 bytes of a page */
+	uint8_t pmd_shift;	 /* log2 bytes of a large page-table leaf */
+	uint8_t pageblock_shift; /* log2 bytes of a pageblock */
+	uint8_t section_shift;	 /* log2 bytes of a section */
+	uint8_t block_shift;	 /* log2 bytes of a memory block */
+	uint8_t phys_bits;	 /* bits of a physical address */
+	uint8_t pud_shift; /* log2 bytes of a gigantic page; 0: as many PMDs as
+			      a page holds entries of 8 bytes */
 	uint16_t descriptor_bytes; /* bytes per page descriptor */
 	uint16_t nr_nodes;	   /* NUMA nodes */
 	uint16_t nr_cpus; /* processors: number of allocation cursors */
@@ -95,6 +99,16 @@ static inline unsigned int mhp_pageblock_order(const struct mhp_geometry *g)
 static inline uint64_t mhp_pageblock_pages(const struct mhp_geometry *g)
 {
 	return UINT64_C(1) << (g->pageblock_shift - g->page_shift);
+}
+
+/** mhp_gigantic_order() - order of a gigantic page, at least a pageblock's */
+static inline unsigned int mhp_gigantic_order(const struct mhp_geometry *g)
+{
+	unsigned int shift = g->pud_shift ? g->pud_shift
+					  : g->pmd_shift + g->page_shift - 3u;
+
+	return (shift > g->pageblock_shift ? shift : g->pageblock_shift) -
+	       g->page_shift;
 }
 
 /** mhp_section_pages() - pages of a section */
