@@ -42,6 +42,13 @@ static void altmap_layout_state(struct layout *l)
 	l->state_bytes = altmap_align(l->tail_offset + row_bytes, LINE_BYTES);
 }
 
+uint64_t altmap_memmap_pages(const struct mhp_geometry *g, uint64_t nr_pages)
+{
+	return altmap_align(nr_pages * g->descriptor_bytes,
+			    mhp_page_bytes(g)) >>
+	       g->page_shift;
+}
+
 void altmap_layout(const struct mhp_geometry *g, struct layout *layout)
 {
 	uint64_t page_bytes = mhp_page_bytes(g);
@@ -49,8 +56,7 @@ void altmap_layout(const struct mhp_geometry *g, struct layout *layout)
 	altmap_layout_rows(g, layout);
 	altmap_layout_state(layout);
 	layout->memmap_bytes = layout->block_pages * g->descriptor_bytes;
-	layout->memmap_pages = altmap_align(layout->memmap_bytes, page_bytes) /
-			       page_bytes;
+	layout->memmap_pages = altmap_memmap_pages(g, layout->block_pages);
 	if (layout->memmap_pages * g->descriptor_bytes >= layout->state_bytes) {
 		layout->hosted_state_offset = 0;
 		layout->hosted_pages = layout->memmap_pages;

@@ -28,6 +28,10 @@
 /** altmap_layout() - compute the layout for a checked geometry */
 void altmap_layout(const struct mhp_geometry *g, struct layout *layout);
 
+/** altmap_memmap_pages() - pages that the descriptors of @nr_pages pages take,
+ * rounded up */
+uint64_t altmap_memmap_pages(const struct mhp_geometry *g, uint64_t nr_pages);
+
 /**
  * altmap_fits() - whether a block can hold its own memmap and state, with a
  * page to spare; natively whole pages are all it takes

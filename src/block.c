@@ -116,6 +116,24 @@ void block_set_group(struct mhp_block *blk, uint32_t group)
 		     (uint64_t)group << BLOCK_GROUP_SHIFT;
 }
 
+struct span block_span(const struct mhp *m, const struct mhp_block *blk,
+		       unsigned int node)
+{
+	return (struct span){
+		.range = mhp_range_make(blk->start_pfn, m->layout.block_pages),
+		.node = node,
+		.windowed = vmemmap_maps(m),
+		.memmap = blk->memmap,
+		.memmap_pfn = block_memmap_pfn(blk),
+	};
+}
+
+void block_set_span(struct mhp_block *blk, const struct span *span)
+{
+	blk->memmap = span->memmap;
+	block_set_memmap_pfn(blk, span->memmap_pfn);
+}
+
 struct mhp_range block_usable(const struct mhp *m, const struct mhp_block *blk)
 {
 	uint32_t memmap = block_memmap_pages(block_status(blk));

@@ -3,7 +3,7 @@
 #ifndef MHP_SRC_BLOCK_H
 #define MHP_SRC_BLOCK_H
 
-#include "engine.h"
+#include "vmemmap.h"
 
 /** block_new() - a record for the block at @start_pfn, its memory mapped.
  * [mutex] Return: 0 or a negative errno value, and then nothing is left. */
@@ -46,6 +46,13 @@ void block_set_memmap_pfn(struct mhp_block *blk, mhp_pfn_t pfn);
 
 /** block_set_group() - number of its memory group, 0: none. [mutex] */
 void block_set_group(struct mhp_block *blk, uint32_t group);
+
+/** block_span() - the span that its memmap describes. [mutex] */
+struct span block_span(const struct mhp *m, const struct mhp_block *blk,
+		       unsigned int node);
+
+/** block_set_span() - its memmap is where the span says. [mutex] */
+void block_set_span(struct mhp_block *blk, const struct span *span);
 
 /** block_usable() - its pages without its own memmap */
 struct mhp_range block_usable(const struct mhp *m, const struct mhp_block *blk);

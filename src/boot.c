@@ -78,15 +78,20 @@ static int boot_describe(struct mhp *m, struct mhp_block *blk)
 			       page_bytes;
 	mhp_pfn_t memmap = boot_take(m, m->layout.memmap_pages);
 	mhp_pfn_t state = boot_take(m, state_pages);
+	struct span span = block_span(m, blk, 0);
+	int err = 0;
 
 	if (memmap == MHP_PFN_NONE || state == MHP_PFN_NONE)
 		return MHP_ERR_NOMEM;
 	blk->state = boot_address(m, state);
 	memset(blk->state, 0, m->layout.state_bytes);
-	if (vmemmap_maps(m))
-		return vmemmap_map(m, blk, memmap);
-	blk->memmap = boot_address(m, memmap);
-	return 0;
+	span.memmap = NULL;
+	if (!span.windowed)
+		span.memmap = boot_address(m, memmap);
+	else
+		err = vmemmap_map(m, &span, memmap);
+	block_set_span(blk, &span);
+	return err;
 }
 
 /* Zone and node of a boot block; MANY if there is more than one. */
@@ -217,12 +222,14 @@ static int boot_visit_undo(struct mhp *m, mhp_pfn_t pfn,
 			   struct mhp_report *report)
 {
 	struct mhp_block *blk = section_block(m, pfn);
+	struct span span;
 
 	(void)report;
 	if (!blk)
 		return 0;
-	if (blk->memmap && vmemmap_maps(m))
-		vmemmap_unmap(m, blk);
+	span = block_span(m, blk, 0);
+	if (span.memmap && span.windowed)
+		vmemmap_unmap(m, &span);
 	section_unpublish(m, blk);
 	block_delete(m, blk);
 	section_release(m, mhp_range_make(pfn, m->layout.block_pages));

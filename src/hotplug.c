@@ -122,15 +122,17 @@ static int add_placement(struct mhp *m, const struct mhp_add_request *request,
 static int describe_hosted(struct mhp *m, struct mhp_block *blk,
 			   struct mhp_report *report)
 {
+	struct span span = block_span(m, blk, 0);
 	int err;
 
-	blk->memmap = blk->linear;
-	if (vmemmap_maps(m)) {
-		err = vmemmap_map(m, blk, blk->start_pfn);
+	span.memmap = blk->linear;
+	if (span.windowed) {
+		err = vmemmap_map(m, &span, blk->start_pfn);
 		if (err)
 			return report_set(report, err, MHP_STAGE_ADD,
 					  MHP_WHY_MAP_FAILED, blk->start_pfn);
 	}
+	block_set_span(blk, &span);
 	/* By the linear map, so that the state is reached the same way whether
 	 * or not there is a window. */
 	blk->state = blk->linear + m->layout.hosted_state_offset;
@@ -141,8 +143,10 @@ static int describe_hosted(struct mhp *m, struct mhp_block *blk,
 
 static void undescribe_hosted(struct mhp *m, struct mhp_block *blk)
 {
-	if (vmemmap_maps(m))
-		vmemmap_unmap(m, blk);
+	struct span span = block_span(m, blk, 0);
+
+	if (span.windowed)
+		vmemmap_unmap(m, &span);
 	m->hosted_bytes -= mhp_bytes_from_pages(&m->geometry,
 						m->layout.hosted_pages);
 }
@@ -151,6 +155,7 @@ static void undescribe_hosted(struct mhp *m, struct mhp_block *blk)
 static int describe_existing(struct mhp *m, struct mhp_block *blk,
 			     unsigned int node, struct mhp_report *report)
 {
+	struct span span = block_span(m, blk, node);
 	int err;
 
 	blk->state = (uint8_t *)m->ops->meta_alloc(
@@ -158,12 +163,13 @@ static int describe_existing(struct mhp *m, struct mhp_block *blk,
 	if (!blk->state)
 		return report_set(report, MHP_ERR_NOMEM, MHP_STAGE_ADD,
 				  MHP_WHY_NO_META, blk->start_pfn);
-	err = vmemmap_populate_existing(m, blk, node, report);
+	err = vmemmap_populate_existing(m, &span, report);
 	if (err) {
 		m->ops->meta_free(m->ops_ctx, blk->state,
 				  m->layout.state_bytes);
 		return err;
 	}
+	block_set_span(blk, &span);
 	memset(blk->state, 0, m->layout.state_bytes);
 	m->existing_state_bytes += m->layout.state_bytes;
 	return 0;
@@ -171,7 +177,9 @@ static int describe_existing(struct mhp *m, struct mhp_block *blk,
 
 static void undescribe_existing(struct mhp *m, struct mhp_block *blk)
 {
-	vmemmap_depopulate_existing(m, blk);
+	struct span span = block_span(m, blk, 0);
+
+	vmemmap_depopulate_existing(m, &span);
 	m->ops->meta_free(m->ops_ctx, blk->state, m->layout.state_bytes);
 	m->existing_state_bytes -= m->layout.state_bytes;
 }

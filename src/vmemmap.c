@@ -2,50 +2,62 @@
 /* Mapping memmaps; see vmemmap.h. */
 #include "vmemmap.h"
 
-#include "block.h"
+#include "altmap.h"
 #include "desc.h"
 #include "frame.h"
 #include "section.h"
 
-/* Offset of a block's memmap in the window. */
-static uint64_t vmemmap_offset(const struct mhp *m, const struct mhp_block *blk)
+bool vmemmap_fills_window(const struct mhp *m, struct mhp_range range)
 {
-	return blk->start_pfn * m->geometry.descriptor_bytes;
+	uint64_t mask = mhp_page_bytes(&m->geometry) - 1;
+
+	return vmemmap_maps(m) && !((range.start_pfn | range.nr_pages) *
+					    m->geometry.descriptor_bytes &
+				    mask);
 }
 
-static uint64_t vmemmap_bytes(const struct mhp *m)
+/* Offset of a span's memmap in the window. */
+static uint64_t vmemmap_offset(const struct mhp *m, const struct span *span)
 {
-	return mhp_bytes_from_pages(&m->geometry, m->layout.memmap_pages);
+	return span->range.start_pfn * m->geometry.descriptor_bytes;
 }
 
-int vmemmap_map(struct mhp *m, struct mhp_block *blk, mhp_pfn_t backing_pfn)
+static uint64_t vmemmap_pages(const struct mhp *m, const struct span *span)
 {
-	uint64_t offset = vmemmap_offset(m, blk);
+	return altmap_memmap_pages(&m->geometry, span->range.nr_pages);
+}
+
+int vmemmap_map(struct mhp *m, struct span *span, mhp_pfn_t backing_pfn)
+{
+	uint64_t offset = vmemmap_offset(m, span);
 	int err;
 
-	err = m->ops->map_memmap(m->ops_ctx, offset, vmemmap_bytes(m),
-				 backing_pfn);
+	err = m->ops->map_memmap(
+		m->ops_ctx, offset,
+		mhp_bytes_from_pages(&m->geometry, vmemmap_pages(m, span)),
+		backing_pfn);
 	if (err)
 		return err;
-	blk->memmap = m->window + offset;
+	span->memmap = m->window + offset;
 	return 0;
 }
 
-void vmemmap_unmap(struct mhp *m, struct mhp_block *blk)
+void vmemmap_unmap(struct mhp *m, const struct span *span)
 {
-	m->ops->unmap_memmap(m->ops_ctx, vmemmap_offset(m, blk),
-			     vmemmap_bytes(m));
+	m->ops->unmap_memmap(
+		m->ops_ctx, vmemmap_offset(m, span),
+		mhp_bytes_from_pages(&m->geometry, vmemmap_pages(m, span)));
 }
 
 /* The next smaller order that is worth a try: a whole PMD or the whole memmap
  * first, then single pages. */
-static unsigned int vmemmap_first_order(const struct mhp *m)
+static unsigned int vmemmap_first_order(const struct mhp *m, uint64_t nr_pages)
 {
 	unsigned int most = mhp_pageblock_order(&m->geometry);
 	unsigned int pmd = m->geometry.pmd_shift - m->geometry.page_shift;
 	unsigned int order = 0;
 
-	while (UINT64_C(2) << order <= m->layout.memmap_pages)
+	while (UINT64_C(2) << order <= nr_pages)
 		order++;
 	if (order > pmd)
 		order = pmd;
@@ -53,11 +65,11 @@ static unsigned int vmemmap_first_order(const struct mhp *m)
 }
 
 /* Without a window the memmap is one allocation, rounded up. */
-static unsigned int vmemmap_contiguous_order(const struct mhp *m)
+static unsigned int vmemmap_contiguous_order(uint64_t nr_pages)
 {
 	unsigned int order = 0;
 
-	while (UINT64_C(1) << order < m->layout.memmap_pages)
+	while (UINT64_C(1) << order < nr_pages)
 		order++;
 	return order;
 }
@@ -79,11 +91,13 @@ static int vmemmap_alloc(struct mhp *m, unsigned int order, unsigned int node,
 	return err;
 }
 
-static void vmemmap_count(struct mhp *m, unsigned int order, bool remote)
+static void vmemmap_count(struct mhp *m, const struct span *span,
+			  unsigned int order, bool remote)
 {
 	if (remote)
 		m->counters.nr_memmap_remote_pages += UINT64_C(1) << order;
-	else if (order && order == vmemmap_first_order(m))
+	else if (order &&
+		 order == vmemmap_first_order(m, vmemmap_pages(m, span)))
 		m->counters.nr_memmap_pmd_chunks++;
 	else
 		m->counters.nr_memmap_base_pages += UINT64_C(1) << order;
@@ -91,21 +105,21 @@ static void vmemmap_count(struct mhp *m, unsigned int order, bool remote)
 
 /* One piece: as large as possible from the node, else a page of it, else a page
  * of another node. @order receives what it became. */
-static int vmemmap_take(struct mhp *m, unsigned int node, unsigned int *order,
-			mhp_pfn_t *pfn)
+static int vmemmap_take(struct mhp *m, const struct span *span,
+			unsigned int *order, mhp_pfn_t *pfn)
 {
-	if (!vmemmap_alloc(m, *order, node, MHP_ALLOC_THIS_NODE, pfn)) {
-		vmemmap_count(m, *order, false);
+	if (!vmemmap_alloc(m, *order, span->node, MHP_ALLOC_THIS_NODE, pfn)) {
+		vmemmap_count(m, span, *order, false);
 		return 0;
 	}
 	*order = 0;
-	if (!vmemmap_alloc(m, 0, node, MHP_ALLOC_THIS_NODE, pfn)) {
-		vmemmap_count(m, 0, false);
+	if (!vmemmap_alloc(m, 0, span->node, MHP_ALLOC_THIS_NODE, pfn)) {
+		vmemmap_count(m, span, 0, false);
 		return 0;
 	}
-	if (vmemmap_alloc(m, 0, node, 0, pfn))
+	if (vmemmap_alloc(m, 0, span->node, 0, pfn))
 		return MHP_ERR_NOMEM;
-	vmemmap_count(m, 0, true);
+	vmemmap_count(m, span, 0, true);
 	return 0;
 }
 
@@ -135,9 +149,9 @@ static mhp_pfn_t vmemmap_next(struct mhp *m, mhp_pfn_t pfn)
 						   : desc_cookie(word);
 }
 
-static void vmemmap_free_chain(struct mhp *m, struct mhp_block *blk)
+static void vmemmap_free_chain(struct mhp *m, struct span *span)
 {
-	mhp_pfn_t pfn = block_memmap_pfn(blk);
+	mhp_pfn_t pfn = span->memmap_pfn;
 
 	while (pfn != MHP_PFN_NONE) {
 		mhp_pfn_t next = vmemmap_next(m, pfn);
@@ -149,101 +163,107 @@ static void vmemmap_free_chain(struct mhp *m, struct mhp_block *blk)
 			&m->geometry, UINT64_C(1) << order);
 		pfn = next;
 	}
-	block_set_memmap_pfn(blk, MHP_PFN_NONE);
+	span->memmap_pfn = MHP_PFN_NONE;
 }
 
-static void vmemmap_chain(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+static void vmemmap_chain(struct mhp *m, struct span *span, mhp_pfn_t pfn,
 			  unsigned int order)
 {
-	vmemmap_link(m, pfn, block_memmap_pfn(blk));
-	block_set_memmap_pfn(blk, pfn);
+	vmemmap_link(m, pfn, span->memmap_pfn);
+	span->memmap_pfn = pfn;
 	m->existing_memmap_bytes += mhp_bytes_from_pages(&m->geometry,
 							 UINT64_C(1) << order);
 }
 
-static int vmemmap_populate_contiguous(struct mhp *m, struct mhp_block *blk,
-				       unsigned int node)
+static int vmemmap_populate_contiguous(struct mhp *m, struct span *span)
 {
-	unsigned int order = vmemmap_contiguous_order(m);
+	unsigned int order = vmemmap_contiguous_order(vmemmap_pages(m, span));
 	struct mhp_block *backing;
 	mhp_pfn_t pfn;
 
 	if (order > mhp_pageblock_order(&m->geometry))
 		return MHP_ERR_NOMEM;
-	if (!vmemmap_alloc(m, order, node, MHP_ALLOC_THIS_NODE, &pfn))
-		vmemmap_count(m, order, false);
-	else if (!vmemmap_alloc(m, order, node, 0, &pfn))
-		vmemmap_count(m, order, true);
+	if (!vmemmap_alloc(m, order, span->node, MHP_ALLOC_THIS_NODE, &pfn))
+		vmemmap_count(m, span, order, false);
+	else if (!vmemmap_alloc(m, order, span->node, 0, &pfn))
+		vmemmap_count(m, span, order, true);
 	else
 		return MHP_ERR_NOMEM;
-	vmemmap_chain(m, blk, pfn, order);
+	vmemmap_chain(m, span, pfn, order);
 	backing = section_block(m, pfn);
-	blk->memmap = backing->linear +
-		      mhp_bytes_from_pages(&m->geometry,
-					   pfn - backing->start_pfn);
+	span->memmap = backing->linear +
+		       mhp_bytes_from_pages(&m->geometry,
+					    pfn - backing->start_pfn);
 	return 0;
 }
 
 /* Take and map one piece of the window behind the @done pages mapped so far. */
-static int vmemmap_populate_piece(struct mhp *m, struct mhp_block *blk,
-				  unsigned int node, uint64_t *done,
-				  struct mhp_report *report)
+static int vmemmap_populate_piece(struct mhp *m, struct span *span,
+				  uint64_t *done, struct mhp_report *report)
 {
 	const struct mhp_geometry *g = &m->geometry;
-	unsigned int order = vmemmap_first_order(m);
+	uint64_t nr_pages = vmemmap_pages(m, span);
+	unsigned int order = vmemmap_first_order(m, nr_pages);
 	mhp_pfn_t pfn;
 	int err;
 
-	while (*done + (UINT64_C(1) << order) > m->layout.memmap_pages)
+	while (*done + (UINT64_C(1) << order) > nr_pages)
 		order--;
-	err = vmemmap_take(m, node, &order, &pfn);
+	err = vmemmap_take(m, span, &order, &pfn);
 	if (err)
 		return report_set(report, err, MHP_STAGE_ADD,
-				  MHP_WHY_NO_MEMMAP_MEMORY, blk->start_pfn);
+				  MHP_WHY_NO_MEMMAP_MEMORY,
+				  span->range.start_pfn);
 	err = m->ops->map_memmap(
 		m->ops_ctx,
-		vmemmap_offset(m, blk) + mhp_bytes_from_pages(g, *done),
+		vmemmap_offset(m, span) + mhp_bytes_from_pages(g, *done),
 		mhp_bytes_from_pages(g, UINT64_C(1) << order), pfn);
 	if (err) {
 		MHP_FATAL(!frame_free(m, pfn, order));
 		return report_set(report, err, MHP_STAGE_ADD,
 				  MHP_WHY_MAP_FAILED, pfn);
 	}
-	vmemmap_chain(m, blk, pfn, order);
+	vmemmap_chain(m, span, pfn, order);
 	*done += UINT64_C(1) << order;
 	return 0;
 }
 
-int vmemmap_populate_existing(struct mhp *m, struct mhp_block *blk,
-			      unsigned int node, struct mhp_report *report)
+static int vmemmap_populate_window(struct mhp *m, struct span *span,
+				   struct mhp_report *report)
 {
 	uint64_t done = 0;
 	int err = 0;
 
-	block_set_memmap_pfn(blk, MHP_PFN_NONE);
-	if (!vmemmap_maps(m)) {
-		err = vmemmap_populate_contiguous(m, blk, node);
-		return err ? report_set(report, err, MHP_STAGE_ADD,
-					MHP_WHY_NO_MEMMAP_MEMORY,
-					blk->start_pfn)
-			   : 0;
-	}
-	while (!err && done < m->layout.memmap_pages)
-		err = vmemmap_populate_piece(m, blk, node, &done, report);
+	while (!err && done < vmemmap_pages(m, span))
+		err = vmemmap_populate_piece(m, span, &done, report);
 	if (!err) {
-		blk->memmap = m->window + vmemmap_offset(m, blk);
+		span->memmap = m->window + vmemmap_offset(m, span);
 		return 0;
 	}
 	if (done)
-		m->ops->unmap_memmap(m->ops_ctx, vmemmap_offset(m, blk),
+		m->ops->unmap_memmap(m->ops_ctx, vmemmap_offset(m, span),
 				     mhp_bytes_from_pages(&m->geometry, done));
-	vmemmap_free_chain(m, blk);
+	vmemmap_free_chain(m, span);
 	return err;
 }
 
-void vmemmap_depopulate_existing(struct mhp *m, struct mhp_block *blk)
+int vmemmap_populate_existing(struct mhp *m, struct span *span,
+			      struct mhp_report *report)
 {
-	if (vmemmap_maps(m))
-		vmemmap_unmap(m, blk);
-	vmemmap_free_chain(m, blk);
+	int err;
+
+	span->memmap_pfn = MHP_PFN_NONE;
+	if (span->windowed)
+		return vmemmap_populate_window(m, span, report);
+	err = vmemmap_populate_contiguous(m, span);
+	return err ? report_set(report, err, MHP_STAGE_ADD,
+				MHP_WHY_NO_MEMMAP_MEMORY, span->range.start_pfn)
+		   : 0;
+}
+
+void vmemmap_depopulate_existing(struct mhp *m, struct span *span)
+{
+	if (span->windowed)
+		vmemmap_unmap(m, span);
+	vmemmap_free_chain(m, span);
 }

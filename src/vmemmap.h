@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memmap of a block: mapped, reached, given back.
+ * The memmap of a span: mapped, reached, given back. A span is what comes and
+ * goes with one memmap: a memory block, or a device range.
  *
  * With a window (ops->map_memmap), the descriptor of pfn n stands at
- * window + n * descriptor_bytes, and populating maps the block's piece of it.
- * Without, the memmap is contiguous in the linear map. Either way the block's
- * record points to the descriptor of its first page, and desc_word() is the
- * one accessor.
+ * window + n * descriptor_bytes, and populating maps the span's piece of it.
+ * Without, or if the span's descriptors do not fill whole pages of the window,
+ * its memmap is contiguous in the linear map. Either way the record of the
+ * block or the device points to the descriptor of its first page, and
+ * desc_word() is the one accessor of a block's.
  *
  * A memmap in existing memory is a chain of allocations of the engine itself:
  * the cookie of each is the pfn of the next.
@@ -22,26 +24,41 @@ static inline bool vmemmap_maps(const struct mhp *m)
 	return m->window != NULL;
 }
 
-/** vmemmap_map() - map a block's memmap from contiguous pages. [mutex] */
-int vmemmap_map(struct mhp *m, struct mhp_block *blk, mhp_pfn_t backing_pfn);
+/* What one memmap describes, and where that is. */
+struct span {
+	struct mhp_range range;
+	unsigned int node;
+	bool windowed;	 /* descriptors are reached through the window */
+	uint8_t *memmap; /* descriptor of the first page, once it is there */
+	mhp_pfn_t memmap_pfn; /* first piece in existing memory, or
+				 MHP_PFN_NONE */
+};
 
-/** vmemmap_unmap() - undo it, or all of vmemmap_populate_existing() [mutex] */
-void vmemmap_unmap(struct mhp *m, struct mhp_block *blk);
+/** vmemmap_fills_window() - whether there is a window, and the descriptors of a
+ * range are whole pages of it */
+bool vmemmap_fills_window(const struct mhp *m, struct mhp_range range);
+
+/** vmemmap_map() - map a span's memmap from contiguous pages into the window.
+ * [mutex] */
+int vmemmap_map(struct mhp *m, struct span *span, mhp_pfn_t backing_pfn);
+
+/** vmemmap_unmap() - undo it, or all that vmemmap_populate_existing() mapped.
+ * [mutex] */
+void vmemmap_unmap(struct mhp *m, const struct span *span);
 
 /**
- * vmemmap_populate_existing() - a memmap in existing memory, for a block of
- * @node
+ * vmemmap_populate_existing() - a memmap in existing memory
  *
- * Takes the largest pieces it can get up to a PMD from the node itself, then
+ * Takes the largest pieces it can get up to a PMD from the span's node, then
  * from others.
  *
  * Context: [mutex]; may sleep. Return: 0 or a negative errno value, and then
  * nothing is taken.
  */
-int vmemmap_populate_existing(struct mhp *m, struct mhp_block *blk,
-			      unsigned int node, struct mhp_report *report);
+int vmemmap_populate_existing(struct mhp *m, struct span *span,
+			      struct mhp_report *report);
 
 /** vmemmap_depopulate_existing() - undo it. [mutex] */
-void vmemmap_depopulate_existing(struct mhp *m, struct mhp_block *blk);
+void vmemmap_depopulate_existing(struct mhp *m, struct span *span);
 
 #endif
