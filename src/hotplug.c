@@ -17,6 +17,7 @@
 #include "libc.h"
 #include "node.h"
 #include "notify.h"
+#include "placement.h"
 #include "profile.h"
 #include "resource.h"
 #include "section.h"
@@ -94,21 +95,16 @@ static int add_placement(struct mhp *m, const struct mhp_add_request *request,
 			 enum mhp_placement *placement,
 			 struct mhp_report *report)
 {
+	struct profile_rules rules = profile_rules(m);
 	const char *rule;
 
 	if (request->placement > MHP_PLACEMENT_BLOCK)
 		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
 				  MHP_WHY_BAD_PLACEMENT, MHP_PFN_NONE);
-	*placement = MHP_PLACEMENT_EXISTING;
-	if (request->placement == MHP_PLACEMENT_EXISTING ||
-	    (request->placement == MHP_PLACEMENT_AUTO &&
-	     m->policy.memmap_on_memory == MHP_MEMMAP_OFF))
+	rule = placement_choose(&rules, request->placement,
+				request->range.nr_pages, placement);
+	if (!rule)
 		return 0;
-	rule = profile_hosts(m, request->range);
-	if (!rule) {
-		*placement = MHP_PLACEMENT_BLOCK;
-		return 0;
-	}
 	if (request->flags & MHP_ADD_STRICT)
 		return report_rule(report, MHP_ERR_OPNOTSUPP, MHP_STAGE_ADD,
 				   MHP_WHY_PLACEMENT_REFUSED, 0, rule);

@@ -314,7 +314,7 @@ static void init_config(struct mhp *m, const struct mhp_config *config)
 		m->window = (uint8_t *)config->window;
 	policy_init(&m->policy);
 	m->policy.memmap_on_memory = config->memmap_on_memory;
-	profile_layout(m);
+	profile_layout(&m->layout, m->profile, config->memmap_on_memory);
 	init_node_order(m);
 	owner_init(m);
 }

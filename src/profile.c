@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules of the profiles; see profile.h.
+ * The rules of the profiles; see profile.h. Those of linux-7.2 are of 6.12, as
+ * far as plans need any.
  *
  *                       native     linux-6.1            linux-6.12
  *   range               any        exactly one block    any
@@ -19,85 +20,114 @@ enum mhp_profile mhp_profile(const struct mhp *m)
 	return m->profile;
 }
 
-const char *profile_check(const struct mhp_config *config)
+const char *profile_mode(enum mhp_profile profile, enum mhp_memmap_mode mode)
 {
-	if ((unsigned int)config->profile > MHP_PROFILE_LINUX_6_12)
-		return "no such profile";
-	if ((unsigned int)config->memmap_on_memory > MHP_MEMMAP_FORCE)
+	if ((unsigned int)mode > MHP_MEMMAP_FORCE)
 		return "no such mode of memmap_on_memory";
-	if (config->profile != MHP_PROFILE_NATIVE &&
-	    config->memmap_on_memory == MHP_MEMMAP_AUTO)
+	if (profile != MHP_PROFILE_NATIVE && mode == MHP_MEMMAP_AUTO)
 		return "Linux has no mode auto of memmap_on_memory";
-	if (config->profile == MHP_PROFILE_LINUX_6_1 &&
-	    config->memmap_on_memory == MHP_MEMMAP_FORCE)
+	if (profile == MHP_PROFILE_LINUX_6_1 && mode == MHP_MEMMAP_FORCE)
 		return "Linux 6.1 has no mode force of memmap_on_memory";
 	return NULL;
 }
 
-static bool profile_forces(const struct mhp *m)
+const char *profile_check(const struct mhp_config *config)
 {
-	return m->profile == MHP_PROFILE_LINUX_6_12 &&
-	       m->policy.memmap_on_memory == MHP_MEMMAP_FORCE;
+	if (config->profile == MHP_PROFILE_LINUX_7_2)
+		return "the profile linux-7.2 is for plans only";
+	if ((unsigned int)config->profile > MHP_PROFILE_LINUX_7_2)
+		return "no such profile";
+	return profile_mode(config->profile, config->memmap_on_memory);
 }
 
 /* Exactly the memmap, padded if forced. The state hides in the descriptors of
  * the memmap's own pages, else in the padding. */
-void profile_layout(struct mhp *m)
+void profile_layout(struct layout *l, enum mhp_profile profile,
+		    enum mhp_memmap_mode mode)
 {
-	struct layout *l = &m->layout;
 	uint64_t mask = l->pageblock_pages - 1;
 
-	if (m->profile == MHP_PROFILE_NATIVE)
+	if (profile == MHP_PROFILE_NATIVE)
 		return;
 	l->hosted_pages = l->memmap_pages;
-	if (profile_forces(m))
+	if (profile != MHP_PROFILE_LINUX_6_1 && mode == MHP_MEMMAP_FORCE)
 		l->hosted_pages = (l->hosted_pages + mask) & ~mask;
 }
 
-/* ppc64's radix tables map a memmap in base pages if those are 64 KiB. */
-static bool profile_maps_pages(const struct mhp_geometry *g)
+static const char *profile_fills_pages(const struct profile_rules *r)
 {
-	return g->page_shift == 16 && g->pmd_shift == 21;
+	return r->layout->memmap_bytes & (mhp_page_bytes(r->geometry) - 1)
+		       ? "the memmap of a block is not whole pages"
+		       : NULL;
 }
 
-static bool profile_state_fits(const struct mhp *m)
+static const char *profile_leaves_pageblocks(const struct profile_rules *r)
 {
-	return m->layout.hosted_state_offset + m->layout.state_bytes <=
-	       mhp_bytes_from_pages(&m->geometry, m->layout.hosted_pages);
+	return r->layout->hosted_pages & (r->layout->pageblock_pages - 1)
+		       ? "what the memmap leaves is not whole pageblocks"
+		       : NULL;
 }
 
-static const char *profile_linux_hosts(const struct mhp *m)
+static const char *profile_leaves_some(const struct profile_rules *r)
 {
-	const struct mhp_geometry *g = &m->geometry;
-	const struct layout *l = &m->layout;
-
-	if (l->memmap_bytes % mhp_page_bytes(g))
-		return "the memmap of a block is not whole pages";
-	if (!profile_maps_pages(g) &&
-	    l->memmap_bytes & ((UINT64_C(1) << g->pmd_shift) - 1))
-		return "the memmap of a block is not whole PMDs";
-	if (l->hosted_pages % l->pageblock_pages)
-		return "what the memmap leaves is not whole pageblocks";
-	if (l->hosted_pages >= l->block_pages)
-		return "the memmap would fill the block";
-	return profile_state_fits(m)
-		       ? NULL
-		       : "the allocator's state does not fit into "
-			 "the memmap";
+	return r->layout->hosted_pages >= r->layout->block_pages
+		       ? "the memmap would fill the block"
+		       : NULL;
 }
 
-const char *profile_hosts(const struct mhp *m, struct mhp_range range)
+/* Without what force pads. ppc64's radix tables map a memmap in base pages if
+ * those are 64 KiB. */
+static const char *profile_fills_pmds(const struct profile_rules *r)
 {
-	if (m->profile == MHP_PROFILE_NATIVE)
-		return altmap_fits(&m->layout)
+	const struct mhp_geometry *g = r->geometry;
+
+	if (g->page_shift == 16 && g->pmd_shift == 21)
+		return NULL;
+	return r->layout->memmap_bytes & ((UINT64_C(1) << g->pmd_shift) - 1)
+		       ? "the memmap of a block is not whole PMDs"
+		       : NULL;
+}
+
+/* Ours, not Linux's, which keeps what is free in the descriptors. */
+static const char *profile_holds_state(const struct profile_rules *r)
+{
+	const struct layout *l = r->layout;
+
+	if (r->profile == MHP_PROFILE_LINUX_7_2 ||
+	    l->hosted_state_offset + l->state_bytes <=
+		    mhp_bytes_from_pages(r->geometry, l->hosted_pages))
+		return NULL;
+	return "the allocator's state does not fit into the memmap";
+}
+
+/* In the order in which Linux asks: which of several rules is named. */
+static const char *profile_linux_hosts(const struct profile_rules *r)
+{
+	static const char *(*const rules[])(const struct profile_rules *) = {
+		profile_fills_pages, profile_leaves_pageblocks,
+		profile_leaves_some, profile_fills_pmds,
+		profile_holds_state,
+	};
+	const char *wrong = NULL;
+	unsigned int i;
+
+	for (i = 0; !wrong && i < sizeof(rules) / sizeof(rules[0]); i++)
+		wrong = rules[i](r);
+	return wrong;
+}
+
+const char *profile_hosts(const struct profile_rules *r, uint64_t nr_pages)
+{
+	if (r->profile == MHP_PROFILE_NATIVE)
+		return altmap_fits(r->layout)
 			       ? NULL
 			       : "memmap and state would fill the block";
-	if (m->policy.memmap_on_memory == MHP_MEMMAP_OFF)
+	if (r->mode == MHP_MEMMAP_OFF)
 		return "memmap_on_memory is off";
-	if (m->profile == MHP_PROFILE_LINUX_6_1 &&
-	    range.nr_pages != m->layout.block_pages)
+	if (r->profile == MHP_PROFILE_LINUX_6_1 &&
+	    nr_pages != r->layout->block_pages)
 		return "Linux 6.1 wants a range of one block";
-	return profile_linux_hosts(m);
+	return profile_linux_hosts(r);
 }
 
 bool profile_online_forgets(const struct mhp *m)

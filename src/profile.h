@@ -11,16 +11,40 @@
 
 #include "engine.h"
 
+/* What decides where a memmap may live, with or without an instance. */
+struct profile_rules {
+	const struct mhp_geometry *geometry;
+	const struct layout *layout; /* as profile_layout() left it */
+	enum mhp_profile profile;
+	enum mhp_memmap_mode mode;
+};
+
+/** profile_rules() - those of an instance, now. [mutex] */
+static inline struct profile_rules profile_rules(const struct mhp *m)
+{
+	return (struct profile_rules){
+		.geometry = &m->geometry,
+		.layout = &m->layout,
+		.profile = m->profile,
+		.mode = m->policy.memmap_on_memory,
+	};
+}
+
 /** profile_check() - whether a configuration's profile and mode exist: NULL or
  * what would be right */
 const char *profile_check(const struct mhp_config *config);
 
-/** profile_layout() - fit the layout of hosted memmaps to the profile */
-void profile_layout(struct mhp *m);
+/** profile_mode() - whether a profile knows a mode: NULL or what would be right
+ */
+const char *profile_mode(enum mhp_profile profile, enum mhp_memmap_mode mode);
 
-/** profile_hosts() - whether blocks of @range may carry their own memmap: NULL
- * or the rule that says no */
-const char *profile_hosts(const struct mhp *m, struct mhp_range range);
+/** profile_layout() - fit the layout of hosted memmaps to the profile */
+void profile_layout(struct layout *layout, enum mhp_profile profile,
+		    enum mhp_memmap_mode mode);
+
+/** profile_hosts() - whether blocks of a range of @nr_pages may carry their own
+ * memmap: NULL or the rule that says no */
+const char *profile_hosts(const struct profile_rules *rules, uint64_t nr_pages);
 
 /** profile_online_forgets() - whether going online forgets bad pages, instead
  * of being refused because of them */

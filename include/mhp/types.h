@@ -116,6 +116,7 @@ enum mhp_profile {
 	MHP_PROFILE_NATIVE = 0,
 	MHP_PROFILE_LINUX_6_1,
 	MHP_PROFILE_LINUX_6_12,
+	MHP_PROFILE_LINUX_7_2, /* where memmaps live: for mhp_plan() only */
 };
 
 /** What a range of memory is called in the list of resources. */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Placement: where the memmap of a range goes that is added, and what that
+ * leaves. Pure arithmetic on rules and sizes: what decides an add, and what
+ * mhp_plan() answers without one.
+ *
+ * What it does not do: look at memory. A range with room for its memmap may
+ * still fail to be mapped.
+ */
+#ifndef MHP_SRC_PLACEMENT_H
+#define MHP_SRC_PLACEMENT_H
+
+#include "profile.h"
+
+/**
+ * placement_choose() - what a placement that is asked for becomes
+ *
+ * @wanted: what is asked for; it exists
+ * @nr_pages: of the range, whole blocks
+ * @becomes: receives the placement
+ *
+ * Return: NULL; or the rule for which the memmap goes to existing memory
+ * although it should not.
+ */
+const char *placement_choose(const struct profile_rules *rules,
+			     enum mhp_placement wanted, uint64_t nr_pages,
+			     enum mhp_placement *becomes);
+
+#endif
