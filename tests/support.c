@@ -287,6 +287,31 @@ struct mhp_page_info page_info(struct machine *mc, mhp_pfn_t pfn)
 	return info;
 }
 
+/* The engine's number as an owner. */
+#define OWNER_ENGINE 1
+
+void verify_tally(struct machine *mc, struct mhp_range range)
+{
+	struct mhp_tally tally, want = {{0}, 0, 0};
+	mhp_pfn_t pfn = range.start_pfn;
+	unsigned int use;
+
+	for (; pfn < mhp_range_end_pfn(range); pfn++) {
+		struct mhp_page_info info = page_info(mc, pfn);
+
+		want.nr[info.use]++;
+		if (info.use != MHP_PAGE_ALLOCATED)
+			continue;
+		want.nr_unmovable += info.mobility == MHP_UNMOVABLE;
+		want.nr_memmap_elsewhere += info.owner == OWNER_ENGINE;
+	}
+	assert_int_equal(mhp_frame_tally(mc->m, range, &tally), 0);
+	for (use = 0; use < MHP_NR_PAGE_USES; use++)
+		assert_int_equal(tally.nr[use], want.nr[use]);
+	assert_int_equal(tally.nr_unmovable, want.nr_unmovable);
+	assert_int_equal(tally.nr_memmap_elsewhere, want.nr_memmap_elsewhere);
+}
+
 struct mhp_zone_info zone_info(struct machine *mc, unsigned int node,
 			       enum mhp_zone_type zone)
 {

@@ -118,6 +118,10 @@ struct mhp_block_info block_info(struct machine *mc, uint64_t block_id);
 struct mhp_page_info page_info(struct machine *mc, mhp_pfn_t pfn);
 struct mhp_zone_info zone_info(struct machine *mc, unsigned int node,
 			       enum mhp_zone_type zone);
+
+/** verify_tally() - the tally of a range is what its pages say, one by one */
+void verify_tally(struct machine *mc, struct mhp_range range);
+
 struct mhp_stat stat_now(struct machine *mc);
 
 /** alloc_unmovable() - a page or run that nobody can move; must succeed */

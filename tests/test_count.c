@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is free: the counts of a zone and its runs, against a look at every
- * single page.
+ * What is free: the counts of a zone and its runs, and the tallies of ranges,
+ * against a look at every single page.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +71,26 @@ static void verify_zone(struct machine *mc, unsigned int node,
 	free(map);
 }
 
+/* Ranges of any kind, and one beyond the end. */
+static void verify_tallies(struct machine *mc)
+{
+	uint64_t nr_pages = NR_BLOCKS * mhp_block_pages(mc->g);
+	struct dice dice;
+	unsigned int i;
+
+	dice_start(&dice, 5);
+	verify_tally(mc, mhp_range_make(0, nr_pages + 3));
+	for (i = 0; i < 30; i++) {
+		mhp_pfn_t start = dice_below(&dice, nr_pages);
+		uint64_t most = nr_pages - start;
+
+		if (i % 2 && most > 3 * mhp_pageblock_pages(mc->g))
+			most = 3 * mhp_pageblock_pages(mc->g);
+		verify_tally(
+			mc, mhp_range_make(start, dice_below(&dice, most + 1)));
+	}
+}
+
 static void verify(struct machine *mc)
 {
 	unsigned int node, zone;
@@ -78,6 +98,7 @@ static void verify(struct machine *mc)
 	for (node = 0; node < mc->g->nr_nodes; node++)
 		for (zone = MHP_ZONE_DMA; zone < MHP_NR_ZONES; zone++)
 			verify_zone(mc, node, (enum mhp_zone_type)zone);
+	verify_tallies(mc);
 }
 
 /* Blocks of every kind, some of another node. */
@@ -306,6 +327,25 @@ static void test_bad_zone(struct machine *mc)
 		}
 }
 
+/* Ranges without memory, and none that wraps around. */
+static void test_bad_tally(struct machine *mc)
+{
+	struct mhp_tally tally = {{0}, 7, 0};
+	mhp_pfn_t last = MHP_PFN_NONE - 1;
+
+	assert_int_equal(
+		mhp_frame_tally(mc->m, mhp_range_make(last, 2), &tally),
+		MHP_ERR_INVAL);
+	assert_int_equal(tally.nr_unmovable, 7);
+	assert_int_equal(
+		mhp_frame_tally(mc->m, mhp_range_make(last, 1), &tally), 0);
+	assert_int_equal(tally.nr[MHP_PAGE_ABSENT], 1);
+	assert_int_equal(tally.nr_unmovable, 0);
+	assert_int_equal(mhp_frame_tally(mc->m, mhp_range_make(5, 0), &tally),
+			 0);
+	assert_int_equal(tally.nr[MHP_PAGE_ABSENT], 0);
+}
+
 /* Boot memory with holes, kept parts, and zones and nodes inside a block. */
 static void test_boot(struct machine *mc)
 {
@@ -346,10 +386,11 @@ static void test_boot(struct machine *mc)
 }
 
 static const struct machine_test tests[] = {
-	{"fresh", test_fresh},	     {"used", test_used},
-	{"again", test_again},	     {"poison", test_poison},
-	{"eject", test_eject},	     {"withheld", test_withheld},
-	{"bad_zone", test_bad_zone}, {"boot", test_boot},
+	{"fresh", test_fresh},	       {"used", test_used},
+	{"again", test_again},	       {"poison", test_poison},
+	{"eject", test_eject},	       {"withheld", test_withheld},
+	{"bad_zone", test_bad_zone},   {"boot", test_boot},
+	{"bad_tally", test_bad_tally},
 };
 
 int main(void)

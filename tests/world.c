@@ -429,6 +429,7 @@ static void verify_block(struct world *w, uint64_t id)
 		nr_free += w->map[pfn] == MAP_FREE && !w->bad[pfn];
 		nr_withheld += w->map[pfn] == MAP_WITHHELD;
 	}
+	verify_tally(&w->mc, block_range(&w->mc, id, 1));
 	b = block_info(&w->mc, id);
 	assert_int_equal(b.nr_withheld, nr_withheld);
 	assert_int_equal(b.nr_poisoned,

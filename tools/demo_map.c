@@ -34,7 +34,7 @@ static const struct look looks[MAP_NR_CELLS] = {
 
 /* Pages by use, of those that were looked at. */
 struct tally {
-	unsigned int nr[MHP_PAGE_WITHHELD + 1];
+	unsigned int nr[MHP_NR_PAGE_USES];
 };
 
 static bool is_within(mhp_pfn_t pfn, mhp_pfn_t start_pfn, uint64_t nr_pages)

@@ -126,6 +126,7 @@ enum mhp_page_use {
 	MHP_PAGE_ALLOCATED,
 	MHP_PAGE_POISONED, /* bad, and taken out */
 	MHP_PAGE_WITHHELD, /* kept from the allocator, see withhold.h */
+	MHP_NR_PAGE_USES,
 };
 
 /**
@@ -153,6 +154,34 @@ struct mhp_page_info {
  */
 MHP_API int mhp_frame_query(struct mhp *m, mhp_pfn_t pfn,
 			    struct mhp_page_info *info);
+
+/**
+ * struct mhp_tally - how many pages of a range are what
+ */
+struct mhp_tally {
+	uint64_t nr[MHP_NR_PAGE_USES]; /* pages, by enum mhp_page_use */
+	/* Of those allocated: for unmovable requests, and of these by the
+	 * engine itself, for memmaps of blocks elsewhere. */
+	uint64_t nr_unmovable;
+	uint64_t nr_memmap_elsewhere;
+};
+
+/**
+ * mhp_frame_tally() - how many pages of a range are what
+ *
+ * As many calls of mhp_frame_query() would say, but fast: most pageblocks are
+ * told at a glance.
+ *
+ * @range: any pages, also where no memory is
+ * @tally: receives the answer, which may be out of date at once; untouched on
+ *   failure
+ *
+ * Context: any but NMI; lock-free; time proportional to the pageblocks in it,
+ *   and to the pages of those that are partly used.
+ * Return: 0; MHP_ERR_INVAL (@range wraps around).
+ */
+MHP_MUST_CHECK MHP_API int
+mhp_frame_tally(struct mhp *m, struct mhp_range range, struct mhp_tally *tally);
 
 /**
  * mhp_frame_extra() - the embedder's bytes of a page's descriptor
