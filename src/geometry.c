@@ -87,6 +87,7 @@ struct geometry_entry {
 /* Shifts as Linux 7.2 has them, with the smallest memory block. */
 static const struct geometry_entry geometry_table[] = {
 	{"x86_64", 12, 21, 30, 21, 27, 27},
+	{"x86_64-nohuge", 12, 21, 30, 22, 27, 27},
 	{"arm64-4k", 12, 21, 30, 21, 27, 27},
 	{"arm64-16k", 14, 25, 36, 25, 27, 27},
 	{"arm64-64k", 16, 29, 42, 29, 29, 29},
@@ -97,12 +98,18 @@ static const struct geometry_entry geometry_table[] = {
 	{"loongarch64", 14, 25, 36, 25, 29, 29},
 };
 
+#define NR_GEOMETRIES (sizeof(geometry_table) / sizeof(geometry_table[0]))
+
+const char *mhp_geometry_name(uint32_t i)
+{
+	return i < NR_GEOMETRIES ? geometry_table[i].name : NULL;
+}
+
 int mhp_geometry_named(const char *name, struct mhp_geometry *geometry)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(geometry_table) / sizeof(geometry_table[0]);
-	     i++) {
+	for (i = 0; i < NR_GEOMETRIES; i++) {
 		const struct geometry_entry *e = &geometry_table[i];
 
 		if (!text_equal(name, text_length(name), e->name))

@@ -163,6 +163,7 @@ struct named {
 /* From the sources of Linux, by hand. */
 static const struct named named[] = {
 	{"x86_64", 12, 21, 30, 21, 27, 27},
+	{"x86_64-nohuge", 12, 21, 30, 22, 27, 27},
 	{"arm64-4k", 12, 21, 30, 21, 27, 27},
 	{"arm64-16k", 14, 25, 36, 25, 27, 27},
 	{"arm64-64k", 16, 29, 42, 29, 29, 29},
@@ -194,7 +195,11 @@ static void test_named(void **state)
 		assert_int_equal(g.nr_nodes, 1);
 		assert_int_equal(g.nr_cpus, 1);
 		assert_null(g.distances);
+		assert_string_equal(mhp_geometry_name((uint32_t)i),
+				    named[i].name);
 	}
+	assert_null(mhp_geometry_name((uint32_t)i));
+	assert_null(mhp_geometry_name(UINT32_MAX));
 }
 
 static void test_unknown(void **state)

@@ -22,8 +22,9 @@
 #define GIB (UINT64_C(1) << 30)
 
 const char *const machine_geometry_names[] = {
-	"x86_64",   "arm64-4k",	 "arm64-16k", "arm64-64k",   "s390x",
-	"ppc64-4k", "ppc64-64k", "riscv64",   "loongarch64", NULL};
+	"x86_64",    "x86_64-nohuge", "arm64-4k", "arm64-16k",
+	"arm64-64k", "s390x",	      "ppc64-4k", "ppc64-64k",
+	"riscv64",   "loongarch64",   NULL};
 
 /* What an architecture's physical address space looks like; 0: no such. */
 struct arch {
@@ -34,6 +35,7 @@ struct arch {
 
 /* In the order of machine_geometry_names. */
 static const struct arch archs[] = {
+	{16 * MIB, 4 * GIB, 3 * GIB},
 	{16 * MIB, 4 * GIB, 3 * GIB},
 	{4 * GIB, 0, 0},
 	{4 * GIB, 0, 0},

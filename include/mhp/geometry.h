@@ -72,7 +72,8 @@ mhp_geometry_check(const struct mhp_geometry *geometry,
 /**
  * mhp_geometry_named() - the geometry of a known architecture
  *
- * @name: "x86_64", "arm64-4k", "arm64-16k", "arm64-64k", "s390x", "ppc64-4k",
+ * @name: "x86_64", "x86_64-nohuge" (a kernel without huge pages: pageblocks of
+ *   4 MiB), "arm64-4k", "arm64-16k", "arm64-64k", "s390x", "ppc64-4k",
  *   "ppc64-64k", "riscv64", "loongarch64"
  * @geometry: receives it: one node, one processor, 16-byte descriptors, the
  *   smallest memory block of the architecture
@@ -82,6 +83,17 @@ mhp_geometry_check(const struct mhp_geometry *geometry,
  */
 MHP_MUST_CHECK MHP_API int mhp_geometry_named(const char *name,
 					      struct mhp_geometry *geometry);
+
+/**
+ * mhp_geometry_name() - the name of a known architecture
+ *
+ * @i: which, from 0 on
+ *
+ * Context: any.
+ * Return: a name that mhp_geometry_named() knows; NULL if there are not so
+ *   many.
+ */
+MHP_API const char *mhp_geometry_name(uint32_t i);
 
 /** mhp_page_bytes() - bytes of a page */
 static inline uint64_t mhp_page_bytes(const struct mhp_geometry *g)
