@@ -98,7 +98,7 @@ static int add_placement(struct mhp *m, const struct mhp_add_request *request,
 	struct profile_rules rules = profile_rules(m);
 	const char *rule;
 
-	if (request->placement > MHP_PLACEMENT_BLOCK)
+	if (request->placement > PLACEMENT_LAST)
 		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ADD,
 				  MHP_WHY_BAD_PLACEMENT, MHP_PFN_NONE);
 	rule = placement_choose(&rules, request->placement,

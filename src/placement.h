@@ -12,6 +12,9 @@
 
 #include "profile.h"
 
+/** The placement with the highest number. */
+#define PLACEMENT_LAST MHP_PLACEMENT_BLOCK
+
 /**
  * placement_choose() - what a placement that is asked for becomes
  *
@@ -25,5 +28,20 @@
 const char *placement_choose(const struct profile_rules *rules,
 			     enum mhp_placement wanted, uint64_t nr_pages,
 			     enum mhp_placement *becomes);
+
+/** placement_hosted_pages() - pages of a range of @nr_blocks that memmap, state
+ * and padding take */
+uint64_t placement_hosted_pages(const struct layout *layout,
+				enum mhp_placement placement,
+				uint64_t nr_blocks);
+
+/** placement_hosts() - blocks of the range that have any of these */
+uint64_t placement_hosts(const struct layout *layout,
+			 enum mhp_placement placement, uint64_t nr_blocks);
+
+/** placement_gigantic() - gigantic pages that can form in what is left */
+uint64_t placement_gigantic(const struct profile_rules *rules,
+			    enum mhp_placement placement,
+			    struct mhp_range range);
 
 #endif

@@ -72,9 +72,7 @@ static void policy_add_node(struct mhp *m, unsigned int node,
 					->nr_early_present;
 }
 
-/* A percentage of pages, or the pages that others are a percentage of; more
- * than there can be stays that. @times and @by are below 2^32. */
-static uint64_t policy_percent(uint64_t pages, uint64_t times, uint64_t by)
+uint64_t policy_percent(uint64_t pages, uint64_t times, uint64_t by)
 {
 	if (times && pages / by >= UINT64_MAX / times)
 		return UINT64_MAX;

@@ -54,6 +54,14 @@ void profile_layout(struct layout *l, enum mhp_profile profile,
 		l->hosted_pages = (l->hosted_pages + mask) & ~mask;
 }
 
+/* LoongArch, as its pages and sections give away, has not got it. */
+static const char *profile_is_built(const struct profile_rules *r)
+{
+	return r->geometry->page_shift == 14 && r->geometry->section_shift == 29
+		       ? "Linux has no memmap_on_memory on LoongArch"
+		       : NULL;
+}
+
 static const char *profile_fills_pages(const struct profile_rules *r)
 {
 	return r->layout->memmap_bytes & (mhp_page_bytes(r->geometry) - 1)
@@ -104,9 +112,9 @@ static const char *profile_holds_state(const struct profile_rules *r)
 static const char *profile_linux_hosts(const struct profile_rules *r)
 {
 	static const char *(*const rules[])(const struct profile_rules *) = {
-		profile_fills_pages, profile_leaves_pageblocks,
-		profile_leaves_some, profile_fills_pmds,
-		profile_holds_state,
+		profile_is_built,	   profile_fills_pages,
+		profile_leaves_pageblocks, profile_leaves_some,
+		profile_fills_pmds,	   profile_holds_state,
 	};
 	const char *wrong = NULL;
 	unsigned int i;
