@@ -13,6 +13,7 @@ static void altmap_layout_rows(const struct mhp_geometry *g, struct layout *l)
 {
 	l->pageblock_order = mhp_pageblock_order(g);
 	l->pageblock_pages = 1u << l->pageblock_order;
+	l->max_order = mhp_gigantic_order(g);
 	l->nr_pageblocks = mhp_block_pageblocks(g);
 	l->nr_hint_words = (l->nr_pageblocks + 63) / 64;
 	l->rows_shift = l->pageblock_order > 6 ? l->pageblock_order - 6 : 0;

@@ -159,7 +159,7 @@ static int check_owners(struct mhp *m, struct mhp_block *blk,
 	struct frame_head head;
 
 	for (; pfn < end && frame_next_head(m, blk, pfn, &head);
-	     pfn = head.pfn + (UINT64_C(1) << head.order)) {
+	     pfn = head.pfn + head.nr_pages) {
 		uint16_t owner = desc_owner(mhp_port_load(head.desc));
 
 		if (owner >= OWNER_MAX ||

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * INV-07 to INV-12: words, rows, tails and hints of pageblocks. Each function
- * checks one rule and returns whether it holds.
+ * INV-07 to INV-12, INV-25: words, rows, tails and hints of pageblocks. Each
+ * function checks one rule and returns whether it holds.
  */
 #include "check_pageblock.h"
 
+#include "section.h"
 #include "withheld.h"
 
 struct subject {
@@ -84,13 +85,39 @@ static bool check_tails(const struct subject *s)
 	return true;
 }
 
-/* INV-10: allocations are powers of two, naturally aligned. */
+/* INV-25: a pageblock that continues an allocation is all in use, and follows
+ * one of the same zone that is. */
+static bool check_chain(const struct subject *s)
+{
+	mhp_pfn_t pfn = pageblock_pfn(s->m, &s->pb);
+	struct mhp_block *blk;
+	struct pageblock before;
+	uint64_t status;
+
+	if (!(s->word & PB_CONT))
+		return true;
+	blk = pfn ? section_block(s->m, pfn - 1) : NULL;
+	if (!(s->word & PB_HUGE) || !blk)
+		return false;
+	status = block_status(blk);
+	if (!block_serves(status) || block_has(s->status, BLOCK_MANY) ||
+	    block_zone(status) != block_zone(s->status) ||
+	    block_node(status) != block_node(s->status))
+		return false;
+	before = pageblock_of(s->m, blk, pfn - 1);
+	return mhp_port_load_seq(before.word) & PB_HUGE;
+}
+
+/* INV-10: allocations below a pageblock are powers of two, naturally
+ * aligned. */
 static bool check_heads(const struct subject *s)
 {
 	mhp_pfn_t pfn = pageblock_pfn(s->m, &s->pb);
 	mhp_pfn_t end = pfn + s->m->layout.pageblock_pages;
 	struct frame_head head;
 
+	if (s->word & PB_HUGE)
+		return true;
 	while (pfn < end && frame_next_head(s->m, s->pb.blk, pfn, &head) &&
 	       head.pfn < end) {
 		uint64_t nr = UINT64_C(1) << head.order;
@@ -175,6 +202,7 @@ static const struct {
 	{7, check_isolation}, {8, check_word},	  {9, check_kept},
 	{10, check_rows},     {10, check_tails},  {10, check_heads},
 	{11, check_hints},    {11, check_closed}, {24, check_withheld},
+	{25, check_chain},
 };
 
 uint32_t check_pageblocks(struct mhp *m, struct mhp_block *blk, mhp_pfn_t *pfn)

@@ -182,6 +182,7 @@ struct layout {
 	uint32_t pageblock_pages;
 	uint32_t rows_shift; /* log2 rows of a pageblock */
 	uint32_t row_order;  /* log2 pages of a row */
+	uint32_t max_order;  /* the largest that can be asked for */
 	uint32_t nr_hint_words;
 	uint64_t row_mask;    /* bits of a row that are pages */
 	uint64_t block_order; /* log2 pages of a block */

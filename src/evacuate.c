@@ -23,7 +23,7 @@ static bool collect_next(struct mhp *m, struct mhp_block *blk,
 	while (op->scan_pfn < mhp_range_end_pfn(range) &&
 	       frame_next_head(m, blk, op->scan_pfn, head) &&
 	       head->pfn < mhp_range_end_pfn(range)) {
-		op->scan_pfn = head->pfn + (UINT64_C(1) << head->order);
+		op->scan_pfn = head->pfn + head->nr_pages;
 		if (op->scan_pfn > range.start_pfn)
 			return true;
 	}
@@ -70,13 +70,16 @@ static int move_target(struct mhp *m, const struct frame_head *head,
 		       uint64_t desc, unsigned int node, mhp_pfn_t *to)
 {
 	struct mhp_request request = {
-		.order = (uint8_t)head->order,
 		.mobility = MHP_MOVABLE,
+		.align_order = (uint8_t)desc_align(desc),
 		.node_plus_1 = (uint16_t)(node + 1),
 		.owner = desc_owner(desc),
 		.cookie = desc_cookie(desc),
 	};
 
+	if (head->nr_pages > m->layout.pageblock_pages)
+		return mhp_run_alloc(m, &request, head->nr_pages, to);
+	request.order = (uint8_t)head->order;
 	return mhp_frame_alloc(m, &request, to);
 }
 
@@ -93,9 +96,9 @@ static void move_done(struct mhp *m, struct evacuate_batch *batch,
 {
 	/* An owner that freed it itself, against the rules, does no harm: the
 	 * page is isolated, so it is nobody else's. */
-	(void)mhp_frame_free(m, head->pfn, head->order);
+	(void)frame_free_head(m, head->pfn, head->nr_pages);
 	batch->nr_moved++;
-	batch->nr_pages_moved += UINT64_C(1) << head->order;
+	batch->nr_pages_moved += head->nr_pages;
 }
 
 /* Ask the owner. @desc is the descriptor as collected. */
@@ -107,6 +110,7 @@ static void move_ask(struct mhp *m, struct evacuate_batch *batch,
 	struct mhp_move move = {.from_pfn = head->pfn,
 				.to_pfn = to_pfn,
 				.order = (uint8_t)head->order,
+				.nr_pages = head->nr_pages,
 				.cookie = desc_cookie(desc)};
 	int err = MHP_ERR_AGAIN;
 
@@ -122,7 +126,7 @@ static void move_ask(struct mhp *m, struct evacuate_batch *batch,
 		}
 		(void)desc_mark(head->desc, desc, false);
 	}
-	(void)mhp_frame_free(m, to_pfn, head->order);
+	(void)frame_free_head(m, to_pfn, head->nr_pages);
 	if (err != MHP_ERR_AGAIN)
 		move_refused(m, batch, head, MHP_WHY_REFUSED);
 }

@@ -22,6 +22,7 @@ static void blocker_fill(struct mhp *m, const struct frame_head *head,
 	*blocker = (struct mhp_blocker){
 		.pfn = head->pfn,
 		.order = (uint8_t)head->order,
+		.nr_pages = head->nr_pages,
 		.owner = report.owner,
 		.pins = pins,
 	};
@@ -55,7 +56,7 @@ static void forecast_block(struct mhp *m, const struct frame_head *head,
 			   struct mhp_report *first, struct forecast_pass *pass)
 {
 	pass->sums.nr_blockers++;
-	pass->sums.nr_blocked_pages += UINT64_C(1) << head->order;
+	pass->sums.nr_blocked_pages += head->nr_pages;
 	if (!answer->moves) {
 		pass->unmovable = true;
 		pass->digest = (pass->digest ^ head->pfn) *
@@ -85,7 +86,7 @@ static struct forecast_pass forecast_look(struct mhp *m, struct mhp_block *blk,
 	       head.pfn < end) {
 		struct owner_answer answer;
 
-		pfn = head.pfn + (UINT64_C(1) << head.order);
+		pfn = head.pfn + head.nr_pages;
 		if (pfn <= range.start_pfn)
 			continue;
 		answer = owner_ask(m, &head);
@@ -95,7 +96,7 @@ static struct forecast_pass forecast_look(struct mhp *m, struct mhp_block *blk,
 			continue;
 		}
 		pass.sums.nr_allocations_to_move++;
-		pass.sums.nr_pages_to_move += UINT64_C(1) << head.order;
+		pass.sums.nr_pages_to_move += head.nr_pages;
 	}
 	return pass;
 }

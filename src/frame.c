@@ -139,6 +139,14 @@ frame_alloc_row(struct mhp *m, const mhp_word_t *cursor,
 	return got;
 }
 
+/* Pageblocks of an allocation, if they are more than one. */
+static uint64_t frame_nr_pageblocks(const struct mhp *m, unsigned int order)
+{
+	return order > m->layout.pageblock_order
+		       ? UINT64_C(1) << (order - m->layout.pageblock_order)
+		       : 1;
+}
+
 static struct search frame_begin(struct mhp *m,
 				 const struct mhp_request *request)
 {
@@ -155,9 +163,13 @@ static struct search frame_begin(struct mhp *m,
 				 : request->order,
 		.limit_pfn = request->limit_pfn ? request->limit_pfn
 						: MHP_PFN_NONE,
+		.nr_pageblocks = frame_nr_pageblocks(m, request->order),
 	};
 
-	if (frame_is_plain(request))
+	/* A chain may be longer than its alignment. */
+	if (request->align_order || s.nr_pageblocks > 1)
+		s.desc |= desc_aligned(s.align);
+	if (s.nr_pageblocks == 1 && frame_is_plain(request))
 		s.cursor = frame_cursor(m, cpu, request);
 	return s;
 }
@@ -213,8 +225,8 @@ static bool frame_valid(const struct mhp *m, const struct mhp_request *r)
 {
 	if (UNLIKELY((r->size_bytes && r->size_bytes != sizeof(*r)) ||
 		     r->flags & ~(MHP_ALLOC_THIS_NODE | MHP_ALLOC_THIS_ZONE) ||
-		     r->order > m->layout.pageblock_order ||
-		     r->align_order > m->layout.pageblock_order ||
+		     r->order > m->layout.max_order ||
+		     r->align_order > m->layout.max_order ||
 		     r->mobility > MHP_MOVABLE ||
 		     r->zone_limit > MHP_ZONE_MOVABLE ||
 		     r->node_plus_1 > m->geometry.nr_nodes ||
@@ -232,6 +244,39 @@ int mhp_frame_alloc(struct mhp *m, const struct mhp_request *request,
 	if (UNLIKELY(!frame_valid(m, request)))
 		return MHP_ERR_INVAL;
 	return frame_alloc(m, request, pfn);
+}
+
+/* A run of one pageblock is an allocation like any other. */
+static int frame_alloc_run(struct mhp *m, const struct mhp_request *request,
+			   uint64_t nr_pageblocks, mhp_pfn_t *pfn)
+{
+	struct mhp_request whole = *request;
+	struct search s;
+	int err;
+
+	whole.order = (uint8_t)m->layout.pageblock_order;
+	if (whole.align_order < whole.order)
+		whole.align_order = whole.order;
+	mhp_port_read_lock();
+	s = frame_begin(m, &whole);
+	s.nr_pageblocks = nr_pageblocks;
+	err = frame_search(&s);
+	mhp_port_read_unlock();
+	if (!err)
+		*pfn = s.pfn;
+	return err;
+}
+
+int mhp_run_alloc(struct mhp *m, const struct mhp_request *request,
+		  uint64_t nr_pages, mhp_pfn_t *pfn)
+{
+	if (!frame_valid(m, request) || request->order || !nr_pages ||
+	    nr_pages & (m->layout.pageblock_pages - 1))
+		return MHP_ERR_INVAL;
+	if (nr_pages > m->max_pfn)
+		return MHP_ERR_NOMEM;
+	return frame_alloc_run(m, request,
+			       nr_pages >> m->layout.pageblock_order, pfn);
 }
 
 int mhp_frame_alloc_bulk(struct mhp *m, const struct mhp_request *request,
@@ -262,15 +307,25 @@ int mhp_frame_alloc_bulk(struct mhp *m, const struct mhp_request *request,
 	return (int)got;
 }
 
-/* Whether there can be an allocation of that order at that page. */
+/* Whether an allocation of so many pages may begin at a page: natural alignment
+ * below a pageblock, else that of a pageblock. */
+static bool frame_is_head(const struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages)
+{
+	uint64_t unit = nr_pages < m->layout.pageblock_pages
+				? nr_pages
+				: m->layout.pageblock_pages;
+
+	return nr_pages && !((pfn | nr_pages) & (unit - 1));
+}
+
+/* Whether there can be an allocation of so many pages at that page. */
 static int frame_free_check(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
-			    unsigned int order)
+			    uint64_t nr_pages)
 {
 	uint64_t status = block_status(blk);
 	unsigned int node;
 
-	if (order > m->layout.pageblock_order ||
-	    pfn & ((UINT64_C(1) << order) - 1) || withheld_has(m, blk, pfn) ||
+	if (!frame_is_head(m, pfn, nr_pages) || withheld_has(m, blk, pfn) ||
 	    bad_kept(m, pfn) & 1)
 		return MHP_ERR_INVAL;
 	if (!block_has(status, BLOCK_BOOT))
@@ -301,36 +356,64 @@ void frame_keep(struct mhp *m, mhp_pfn_t pfn)
 	mhp_port_or(pb.word, PB_ENGINE);
 }
 
+static int frame_free_checked(struct mhp *m, const struct pageblock *pb,
+			      mhp_pfn_t pfn, uint64_t nr_pages)
+{
+	enum mhp_why why;
+
+	if (nr_pages < m->layout.pageblock_pages)
+		return frame_free_run(m, pb, pfn,
+				      (unsigned int)__builtin_ctzll(nr_pages),
+				      &why);
+	if (nr_pages == m->layout.pageblock_pages)
+		return frame_free_whole(m, pb, &why);
+	return frame_free_chain(m, pb, nr_pages >> m->layout.pageblock_order,
+				&why);
+}
+
 /* Everything but the common case; inside a read-side section. */
 static __attribute__((noinline)) int
-frame_free_slow(struct mhp *m, mhp_pfn_t pfn, unsigned int order, bool engine)
+frame_free_slow(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages, bool engine)
 {
 	struct mhp_block *blk = section_block(m, pfn);
-	enum mhp_why why = MHP_WHY_NONE;
 	struct pageblock pb;
 	int err = MHP_ERR_FAULT;
 
 	if (!blk || !block_serves(block_status(blk)))
 		goto unlock;
-	err = frame_free_check(m, blk, pfn, order);
+	err = frame_free_check(m, blk, pfn, nr_pages);
 	if (err)
 		goto unlock;
 	pb = pageblock_of(m, blk, pfn);
 	err = MHP_ERR_INVAL;
 	if (!engine && frame_is_kept(m, &pb, pfn))
 		goto unlock;
-	err = order == m->layout.pageblock_order
-		      ? frame_free_whole(m, &pb, &why)
-		      : frame_free_run(m, &pb, pfn, order, &why);
+	err = frame_free_checked(m, &pb, pfn, nr_pages);
 unlock:
 	mhp_port_read_unlock();
 	return err;
 }
 
+/* Pages of an allocation of an order at a page; 0 if there can be none. */
+static uint64_t frame_nr_pages(const struct mhp *m, mhp_pfn_t pfn,
+			       unsigned int order)
+{
+	uint64_t nr_pages = order <= m->layout.max_order ? UINT64_C(1) << order
+							 : 0;
+
+	return pfn & (nr_pages - 1) ? 0 : nr_pages;
+}
+
+static __attribute__((noinline)) int
+frame_free_order(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
+{
+	return frame_free_slow(m, pfn, frame_nr_pages(m, pfn, order), false);
+}
+
 int frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 {
 	mhp_port_read_lock();
-	return frame_free_slow(m, pfn, order, true);
+	return frame_free_slow(m, pfn, frame_nr_pages(m, pfn, order), true);
 }
 
 /* A row that was full or becomes empty: the hint, and perhaps closing, unless
@@ -358,17 +441,17 @@ int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 
 	mhp_port_read_lock();
 	if (UNLIKELY(order))
-		return frame_free_slow(m, pfn, order, false);
+		return frame_free_order(m, pfn, order);
 	blk = frame_row(m, pfn, &row, &word);
 	if (UNLIKELY(!blk ||
 		     (mhp_port_load(word) &
 		      (PB_SMALL | PB_RUNS | PB_MIXED | PB_ENGINE)) != PB_SMALL))
-		return frame_free_slow(m, pfn, 0, false);
+		return frame_free_slow(m, pfn, 1, false);
 	old = mhp_port_load(row);
 	now = old & ~(UINT64_C(1)
 		      << (pfn & ((UINT64_C(1) << m->layout.row_order) - 1)));
 	if (UNLIKELY(now == old || !mhp_port_cas(row, &old, now)))
-		return frame_free_slow(m, pfn, 0, false);
+		return frame_free_slow(m, pfn, 1, false);
 	if (UNLIKELY(now == 0 ||
 		     (old & m->layout.row_mask) == m->layout.row_mask)) {
 		frame_free_edge(m, blk, pfn, old, now);
@@ -376,6 +459,21 @@ int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 	}
 	mhp_port_read_unlock();
 	return 0;
+}
+
+int frame_free_head(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages)
+{
+	if (nr_pages == 1)
+		return mhp_frame_free(m, pfn, 0);
+	mhp_port_read_lock();
+	return frame_free_slow(m, pfn, nr_pages, false);
+}
+
+int mhp_run_free(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages)
+{
+	if (nr_pages & (m->layout.pageblock_pages - 1))
+		nr_pages = 0;
+	return frame_free_head(m, pfn, nr_pages);
 }
 
 int mhp_frame_free_bulk(struct mhp *m, unsigned int order, uint32_t nr,

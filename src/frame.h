@@ -5,6 +5,8 @@
  *
  *   frame.c          the public calls and their fast paths
  *   frame_row.c      taking and giving bits of one pageblock
+ *   frame_whole.c    giving whole pageblocks, and chains of them
+ *   frame_chain.c    finding and taking a chain
  *   frame_search.c   finding a pageblock when the cursor has none
  */
 #ifndef MHP_SRC_FRAME_H
@@ -21,7 +23,11 @@ struct search {
 	mhp_word_t *cursor; /* where to remember the place; or NULL */
 	uint64_t owner;	    /* of pageblocks that cursor prefers */
 	unsigned int order;
-	unsigned int align;  /* order of the alignment, at least order */
+	unsigned int align;	/* order of the alignment, at least order */
+	uint64_t nr_pageblocks; /* above 1: a chain of so many; else order
+				   counts */
+	bool emptied; /* of a chain: empty ones that a cursor prefers, too */
+	bool lost;    /* of a chain: somebody was quicker */
 	mhp_pfn_t limit_pfn; /* exclusive, MHP_PFN_NONE: none */
 	unsigned int node;   /* of the zone that is being searched */
 	enum mhp_zone_type zone;
@@ -39,9 +45,26 @@ void frame_keep(struct mhp *m, mhp_pfn_t pfn);
 /** frame_free() - mhp_frame_free() for what frame_keep() has kept too */
 int frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order);
 
+/** frame_free_head() - mhp_frame_free() or mhp_run_free() of so many pages */
+int frame_free_head(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages);
+
 /** frame_search() - serve a request the long way; inside a read-side section.
  * Return: 0 or MHP_ERR_NOMEM. */
 int frame_search(struct search *s);
+
+/** frame_search_chain() - take a chain in the zone that is being searched */
+bool frame_search_chain(struct search *s);
+
+/** frame_is_whole() - whether a free pageblock, never used or not, can be part
+ * of an allocation of all of it */
+bool frame_is_whole(const struct search *s, const struct pageblock *pb,
+		    uint64_t word);
+
+/** frame_open() - take a pageblock whose word was @word, a free value; it gets
+ * @grant. @failed: set if the port could not prepare it.
+ * Return: whether it was taken. */
+bool frame_open(struct search *s, const struct pageblock *pb, uint64_t word,
+		uint64_t grant, bool *failed);
 
 /** What came of trying a pageblock. */
 enum frame_try {
@@ -62,20 +85,43 @@ bool frame_has_run(const struct search *s, const struct pageblock *pb);
 int frame_free_run(struct mhp *m, const struct pageblock *pb, mhp_pfn_t pfn,
 		   unsigned int order, enum mhp_why *why);
 
+/** frame_wrong() - refuse a free: note why.
+ * Return: the error that goes with it. */
+int frame_wrong(enum mhp_why *why, enum mhp_why what);
+
 /** frame_free_whole() - the same for a whole pageblock */
 int frame_free_whole(struct mhp *m, const struct pageblock *pb,
 		     enum mhp_why *why);
 
+/** frame_free_chain() - the same for a chain of pageblocks, more than one */
+int frame_free_chain(struct mhp *m, const struct pageblock *head, uint64_t nr,
+		     enum mhp_why *why);
+
+/** frame_chain_at() - pageblock @i of a chain; false: its block is gone */
+bool frame_chain_at(struct mhp *m, const struct pageblock *head, uint64_t i,
+		    struct pageblock *pb);
+
+/** frame_chain_give() - give back the first @nr pageblocks, all that there
+ * are, of a chain whose first has CLOSING */
+void frame_chain_give(struct mhp *m, const struct pageblock *head, uint64_t nr);
+
 /** An allocation, as frame_next_head() finds it. */
 struct frame_head {
 	mhp_pfn_t pfn;
-	unsigned int order;
-	mhp_word_t *desc; /* valid descriptor, if nothing is in flight */
+	uint64_t nr_pages;
+	unsigned int order; /* the smallest that holds them */
+	mhp_word_t *desc;   /* valid descriptor, if nothing is in flight */
 };
 
-/** frame_next_head() - the first allocation at or behind @pfn in its block.
- * Return: false if there is none. Inside a read-side section or with the block
- * kept by the mutex. */
+/** frame_whole_head() - the allocation that a HUGE pageblock is part of.
+ * Return: false if it has just been freed. */
+bool frame_whole_head(struct mhp *m, const struct pageblock *pb,
+		      struct frame_head *head);
+
+/** frame_next_head() - the first allocation at or behind @pfn in its block; or,
+ * if a chain continues in the pageblock of @pfn, that chain, which may begin in
+ * a block before. Return: false if there is none. Inside a read-side section or
+ * with the block kept by the mutex. */
 bool frame_next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 		     struct frame_head *head);
 

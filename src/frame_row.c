@@ -212,7 +212,7 @@ enum frame_try frame_try_pageblock(struct search *s, const struct pageblock *pb,
 	return FRAME_FULL;
 }
 
-static int run_wrong(enum mhp_why *why, enum mhp_why what)
+int frame_wrong(enum mhp_why *why, enum mhp_why what)
 {
 	*why = what;
 	return what == MHP_WHY_DOUBLE_FREE ? MHP_ERR_ALREADY : MHP_ERR_INVAL;
@@ -228,20 +228,20 @@ static int run_check(struct mhp *m, const struct pageblock *pb,
 	unsigned int bits = (1u << m->layout.row_order) - 1;
 
 	if (!(mhp_port_load(&pb->rows[row]) & mask & -mask))
-		return run_wrong(why, MHP_WHY_DOUBLE_FREE);
+		return frame_wrong(why, MHP_WHY_DOUBLE_FREE);
 	for (i = 0; i < run_nr_rows(order); i++) {
 		uint64_t tails = mhp_port_load(&pb->tails[row + i]) & mask;
 		uint64_t first = i ? 0 : mask & -mask;
 
 		if ((mhp_port_load(&pb->rows[row + i]) & mask) != mask ||
 		    tails != (mask & ~first))
-			return run_wrong(why, MHP_WHY_WRONG_ORDER);
+			return frame_wrong(why, MHP_WHY_WRONG_ORDER);
 	}
 	if (next < m->layout.pageblock_pages &&
 	    mhp_port_load(&pb->tails[next >> m->layout.row_order]) >>
 			    (next & bits) &
 		    1)
-		return run_wrong(why, MHP_WHY_WRONG_ORDER);
+		return frame_wrong(why, MHP_WHY_WRONG_ORDER);
 	return 0;
 }
 
@@ -272,59 +272,20 @@ int frame_free_run(struct mhp *m, const struct pageblock *pb, mhp_pfn_t pfn,
 	int err;
 
 	if (!(word & PB_SMALL))
-		return run_wrong(why, word & PB_HUGE ? MHP_WHY_WRONG_ORDER
-						     : MHP_WHY_DOUBLE_FREE);
+		return frame_wrong(why, word & PB_HUGE ? MHP_WHY_WRONG_ORDER
+						       : MHP_WHY_DOUBLE_FREE);
 	if (word & PB_MIXED && pageblock_kept(m, pb, row) & mask)
-		return run_wrong(why, MHP_WHY_NOT_OURS);
+		return frame_wrong(why, MHP_WHY_NOT_OURS);
 	err = run_check(m, pb, index, order, mask, why);
 	if (err)
 		return err;
 	if (!bad_let_go(m, mhp_range_make(pfn, UINT64_C(1) << order)))
-		return run_wrong(why, MHP_WHY_DOUBLE_FREE);
+		return frame_wrong(why, MHP_WHY_DOUBLE_FREE);
 	for (i = 0; order && i < run_nr_rows(order); i++)
 		mhp_port_and(&pb->tails[row + i], ~mask);
 	for (i = 0; i < run_nr_rows(order); i++)
 		if (!run_clear(m, pb, row + i, mask))
-			return run_wrong(why, MHP_WHY_DOUBLE_FREE);
-	return 0;
-}
-
-/* Bad pages of a whole pageblock stay behind: their row bits are set before it
- * is free. */
-static bool whole_let_go(struct mhp *m, const struct pageblock *pb)
-{
-	mhp_pfn_t pfn = pageblock_pfn(m, pb);
-	uint32_t row;
-
-	if (!bad_let_go(m, mhp_range_make(pfn, m->layout.pageblock_pages)))
-		return false;
-	for (row = 0; row < pageblock_nr_rows(m); row++) {
-		uint64_t kept = pageblock_kept(m, pb, row);
-
-		if (kept)
-			mhp_port_or(&pb->rows[row], kept);
-	}
-	return true;
-}
-
-int frame_free_whole(struct mhp *m, const struct pageblock *pb,
-		     enum mhp_why *why)
-{
-	uint64_t word = mhp_port_load(pb->word);
-	uint64_t keep = PB_ISOLATED | PB_USED | PB_MIXED;
-
-	do {
-		if (!(word & PB_HUGE))
-			return run_wrong(
-				why,
-				word & PB_SMALL &&
-						mhp_port_load(&pb->rows[0]) & 1
-					? MHP_WHY_WRONG_ORDER
-					: MHP_WHY_DOUBLE_FREE);
-		if (word & PB_MIXED && !whole_let_go(m, pb))
-			return run_wrong(why, MHP_WHY_DOUBLE_FREE);
-	} while (!mhp_port_cas(pb->word, &word, word & keep));
-	pageblock_clear_nowhole(m, pb);
+			return frame_wrong(why, MHP_WHY_DOUBLE_FREE);
 	return 0;
 }
 
@@ -353,11 +314,8 @@ static bool head_in_pageblock(struct mhp *m, const struct pageblock *pb,
 	uint64_t bits = UINT64_MAX
 			<< (index & ((1u << m->layout.row_order) - 1));
 
-	if (word & PB_HUGE && index == 0) {
-		head->pfn = pageblock_pfn(m, pb);
-		head->order = m->layout.pageblock_order;
-		return true;
-	}
+	if (word & PB_HUGE && index == 0)
+		return frame_whole_head(m, pb, head);
 	if (!(word & PB_SMALL))
 		return false;
 	for (; row < pageblock_nr_rows(m); row++, bits = UINT64_MAX) {
@@ -372,6 +330,8 @@ static bool head_in_pageblock(struct mhp *m, const struct pageblock *pb,
 			(unsigned int)__builtin_ctzll(heads);
 		head->pfn = pageblock_pfn(m, pb) + index;
 		head->order = head_order(m, pb, index);
+		head->nr_pages = UINT64_C(1) << head->order;
+		head->desc = desc_word(m, pb->blk, head->pfn);
 		return true;
 	}
 	return false;
@@ -383,7 +343,7 @@ bool frame_head_of(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 	mhp_pfn_t at = pfn & ~(mhp_pfn_t)(m->layout.pageblock_pages - 1);
 
 	while (frame_next_head(m, blk, at, head) && head->pfn <= pfn) {
-		at = head->pfn + (UINT64_C(1) << head->order);
+		at = head->pfn + head->nr_pages;
 		if (at > pfn)
 			return true;
 	}
@@ -404,10 +364,8 @@ bool frame_next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 	for (; i < m->layout.nr_pageblocks; i++, index = 0) {
 		struct pageblock pb = pageblock_at(m, blk, i);
 
-		if (!head_in_pageblock(m, &pb, index, head))
-			continue;
-		head->desc = desc_word(m, blk, head->pfn);
-		return true;
+		if (head_in_pageblock(m, &pb, index, head))
+			return true;
 	}
 	return false;
 }

@@ -80,10 +80,14 @@ static struct walk walk_begin(const struct search *s, mhp_pfn_t from_pfn)
 	return w;
 }
 
+/* Whether a pageblock begins where the request wants it, and in its zone. */
 static bool search_in_zone(const struct search *s, const struct pageblock *pb)
 {
 	unsigned int node = 0;
 
+	if (s->align > s->m->layout.pageblock_order &&
+	    pageblock_pfn(s->m, pb) & ((UINT64_C(1) << s->align) - 1))
+		return false;
 	if (!block_has(block_status(pb->blk), BLOCK_MANY))
 		return true;
 	return boot_pageblock_zone(s->m, pageblock_pfn(s->m, pb), &node) ==
@@ -207,19 +211,17 @@ static uint64_t open_grant(const struct search *s)
 	return s->expect | (s->order ? PB_RUNS : 0) | search_owner_bits(s);
 }
 
-/* Take a pageblock whose word was @word, a free value. @failed is set if the
- * port could not prepare it. */
-static bool open_take(struct search *s, const struct pageblock *pb,
-		      uint64_t word, bool *failed)
+bool frame_open(struct search *s, const struct pageblock *pb, uint64_t word,
+		uint64_t grant, bool *failed)
 {
 	uint64_t used;
 
 	if (word & PB_USED)
-		return mhp_port_cas(pb->word, &word, word | open_grant(s));
+		return mhp_port_cas(pb->word, &word, word | grant);
 	if (!mhp_port_cas(pb->word, &word, word | PB_OPENING))
 		return false;
 	used = open_first(s, pb);
-	if (open_finish(pb, used, used ? open_grant(s) : 0) && used)
+	if (open_finish(pb, used, used ? grant : 0) && used)
 		return true;
 	if (!used) {
 		*failed = true;
@@ -234,9 +236,8 @@ static bool search_whole(const struct search *s)
 	return s->order == s->m->layout.pageblock_order;
 }
 
-/* Whether a free pageblock serves an allocation of all of it. */
-static bool open_is_whole(const struct search *s, const struct pageblock *pb,
-			  uint64_t word)
+bool frame_is_whole(const struct search *s, const struct pageblock *pb,
+		    uint64_t word)
 {
 	if (word & PB_USED)
 		return !(word & PB_MIXED);
@@ -253,11 +254,11 @@ static bool open_try(struct search *s, const struct pageblock *pb,
 	if (!search_in_zone(s, pb) ||
 	    pageblock_pfn(s->m, pb) + (UINT64_C(1) << s->order) >
 		    s->limit_pfn ||
-	    (search_whole(s) && !open_is_whole(s, pb, word))) {
+	    (search_whole(s) && !frame_is_whole(s, pb, word))) {
 		*remains = true;
 		return false;
 	}
-	if (!open_take(s, pb, word, remains))
+	if (!frame_open(s, pb, word, open_grant(s), remains))
 		return false;
 	if (!search_whole(s)) {
 		pageblock_set_small(s->m, pb);
@@ -537,8 +538,19 @@ static bool search_cursor(struct search *s)
 		       : search_cursor_rest(s, mhp_port_load(s->cursor));
 }
 
+/* A chain: what is free, and then also what cursors keep empty. */
+static bool search_chain(struct search *s)
+{
+	if (search_nodes(s, frame_search_chain))
+		return true;
+	s->emptied = true;
+	return search_nodes(s, frame_search_chain);
+}
+
 int frame_search(struct search *s)
 {
+	if (s->nr_pageblocks > 1)
+		return search_chain(s) ? 0 : MHP_ERR_NOMEM;
 	if (search_cursor(s) || search_nodes(s, search_zone) ||
 	    search_nodes(s, search_zone_emptied) ||
 	    search_nodes(s, search_zone_unmovable))

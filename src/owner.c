@@ -71,6 +71,7 @@ void owner_report(struct mhp *m, const struct frame_head *head, uint32_t pins,
 		return;
 	report->pfn = head->pfn;
 	report->order = (uint8_t)head->order;
+	report->nr_pages = head->nr_pages;
 	report->pins = pins;
 	if (!owner_ops(m, owner))
 		return;
@@ -128,7 +129,7 @@ static bool owner_has_pages(struct mhp *m, uint16_t owner)
 		while (pfn < end && frame_next_head(m, blk, pfn, &head)) {
 			if (desc_owner(mhp_port_load(head.desc)) == owner)
 				return true;
-			pfn = head.pfn + (UINT64_C(1) << head.order);
+			pfn = head.pfn + head.nr_pages;
 		}
 	}
 	return false;
@@ -154,9 +155,10 @@ int mhp_owner_unregister(struct mhp *m, uint16_t owner)
 	return err;
 }
 
-/* The descriptor of the allocation of that order at a page; NULL if there is
- * none. Inside a read-side section. */
-static mhp_word_t *owner_desc(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
+/* The descriptor of the allocation of that order at a page, and its length;
+ * NULL if there is none. Inside a read-side section. */
+static mhp_word_t *owner_desc(struct mhp *m, mhp_pfn_t pfn, unsigned int order,
+			      uint64_t *nr_pages)
 {
 	struct mhp_block *blk = section_block(m, pfn);
 	struct frame_head head;
@@ -165,33 +167,36 @@ static mhp_word_t *owner_desc(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 	    !frame_next_head(m, blk, pfn, &head) || head.pfn != pfn ||
 	    head.order != order)
 		return NULL;
+	*nr_pages = head.nr_pages;
 	return head.desc;
 }
 
 /* Whether a page is the target of a move whose source says @desc. It may be
  * about to be moved on, if its block leaves too. */
 static bool owner_is_target(struct mhp *m, mhp_pfn_t to_pfn, unsigned int order,
-			    uint64_t desc)
+			    uint64_t nr_pages, uint64_t desc)
 {
-	mhp_word_t *to = owner_desc(m, to_pfn, order);
+	uint64_t nr_to;
+	mhp_word_t *to = owner_desc(m, to_pfn, order, &nr_to);
 
-	return to && (mhp_port_load(to) | DESC_MOVING) == desc;
+	return to && nr_to == nr_pages &&
+	       (mhp_port_load(to) | DESC_MOVING) == desc;
 }
 
 /* Clear "moving" if such a move is in flight. Of a move that was made the
  * target is the owner's already, who may have freed it again: only its source
  * counts. */
 static bool owner_end_move(struct mhp *m, mhp_pfn_t from_pfn, mhp_pfn_t to_pfn,
-			   unsigned int order, bool moved)
+			   unsigned int order, bool moved, uint64_t *nr_pages)
 {
-	mhp_word_t *from = owner_desc(m, from_pfn, order);
+	mhp_word_t *from = owner_desc(m, from_pfn, order, nr_pages);
 	uint64_t desc;
 
 	if (!from || from_pfn == to_pfn)
 		return false;
 	desc = mhp_port_load(from);
 	if (!(desc & DESC_MOVING) ||
-	    (!moved && !owner_is_target(m, to_pfn, order, desc)))
+	    (!moved && !owner_is_target(m, to_pfn, order, *nr_pages, desc)))
 		return false;
 	return mhp_port_cas(from, &desc, desc & ~DESC_MOVING);
 }
@@ -199,14 +204,15 @@ static bool owner_end_move(struct mhp *m, mhp_pfn_t from_pfn, mhp_pfn_t to_pfn,
 int mhp_move_complete(struct mhp *m, mhp_pfn_t from_pfn, mhp_pfn_t to_pfn,
 		      unsigned int order, bool moved)
 {
+	uint64_t nr_pages = 0;
 	bool ended;
 
 	mhp_port_read_lock();
-	ended = owner_end_move(m, from_pfn, to_pfn, order, moved);
+	ended = owner_end_move(m, from_pfn, to_pfn, order, moved, &nr_pages);
 	mhp_port_read_unlock();
 	if (!ended)
 		return MHP_ERR_INVAL;
 	if (moved)
-		mhp_port_add(&m->counters.nr_pages_moved, UINT64_C(1) << order);
-	return mhp_frame_free(m, moved ? from_pfn : to_pfn, order);
+		mhp_port_add(&m->counters.nr_pages_moved, nr_pages);
+	return frame_free_head(m, moved ? from_pfn : to_pfn, nr_pages);
 }

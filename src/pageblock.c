@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Words, rows and hints of pageblocks; rules R1 to R8 in pageblock.h. */
+/* Words, rows and hints of pageblocks; rules R1 to R9 in pageblock.h. */
 #include "pageblock.h"
 
 static mhp_word_t *hint_word(const struct mhp_block *blk, uint64_t offset,

@@ -29,6 +29,13 @@
  *    page has none.
  * R8 ownership by a cursor is a preference: anyone may use any row. A free that
  *    empties a pageblock leaves it to its owner, who looks when letting go.
+ * R9 an allocation of several pageblocks is a chain: all are HUGE, all but the
+ *    first CONT, also across memory blocks. They are taken one by one from the
+ *    first on, as R2 says of one, and given back from the last on: a CONT one
+ *    always follows its chain. While that is going on the first has CLOSING,
+ *    too, and whoever set that is the only one to go on. A chain that is given
+ *    has no CLOSING, its length does not change, and its first pageblock has
+ *    the descriptor.
  *
  * All reads that take part in an argument are sequentially consistent.
  */
@@ -38,9 +45,9 @@
 #include "engine.h"
 
 #define PB_SMALL (UINT64_C(1) << 0)	/* rows in use, orders below whole */
-#define PB_HUGE (UINT64_C(1) << 1)	/* one allocation of all of it */
+#define PB_HUGE (UINT64_C(1) << 1)	/* one allocation has all of it */
 #define PB_ISOLATED (UINT64_C(1) << 2)	/* sticky: nothing is granted */
-#define PB_CLOSING (UINT64_C(1) << 3)	/* somebody ends SMALL */
+#define PB_CLOSING (UINT64_C(1) << 3)	/* somebody ends SMALL, or a chain */
 #define PB_OPENING (UINT64_C(1) << 4)	/* somebody prepares its first use */
 #define PB_UNMOVABLE (UINT64_C(1) << 5) /* mobility of what is inside */
 #define PB_USED (UINT64_C(1) << 6)	/* first use is behind it */
@@ -48,6 +55,7 @@
 #define PB_RUNS (UINT64_C(1) << 8)	/* has held orders above 0: see tails */
 #define PB_DEAD (UINT64_C(1) << 9)	/* no page of it is the allocator's */
 #define PB_ENGINE (UINT64_C(1) << 10)	/* holds memmap of other blocks */
+#define PB_CONT (UINT64_C(1) << 11)	/* continues the pageblock before it */
 #define PB_OWNER_SHIFT 16
 #define PB_OWNER (UINT64_C(0xffff) << PB_OWNER_SHIFT)
 

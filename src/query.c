@@ -158,6 +158,7 @@ static void page_describe(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 	info->use = MHP_PAGE_ALLOCATED;
 	info->head_pfn = head.pfn;
 	info->order = (uint8_t)head.order;
+	info->nr_pages = head.nr_pages;
 	info->owner = desc_owner(mhp_port_load(head.desc));
 	info->cookie = desc_cookie(mhp_port_load(head.desc));
 }

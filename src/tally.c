@@ -164,8 +164,7 @@ static uint64_t slice_nr_engine(const struct slice *s)
 
 	while (pfn < end && frame_next_head(m, s->pb.blk, pfn, &head) &&
 	       head.pfn < end) {
-		struct mhp_range run = mhp_range_make(
-			head.pfn, UINT64_C(1) << head.order);
+		struct mhp_range run = mhp_range_make(head.pfn, head.nr_pages);
 
 		if (desc_owner(mhp_port_load(head.desc)) == OWNER_MEMMAP)
 			nr += range_cut(run, slice).nr_pages;

@@ -46,7 +46,8 @@ static bool page_alike(const struct mhp_page_info *a,
 		return false;
 	return a->use != MHP_PAGE_ALLOCATED ||
 	       (a->head_pfn == b->head_pfn && a->order == b->order &&
-		a->owner == b->owner && a->cookie == b->cookie);
+		a->nr_pages == b->nr_pages && a->owner == b->owner &&
+		a->cookie == b->cookie);
 }
 
 static void snapshot_run(struct text *text, mhp_pfn_t first, mhp_pfn_t end,
@@ -59,9 +60,10 @@ static void snapshot_run(struct text *text, mhp_pfn_t first, mhp_pfn_t end,
 		text_add(text, " poisoned");
 	if (info->use == MHP_PAGE_ALLOCATED)
 		text_add(text,
-			 " head %" PRIu64 " order %u owner %u cookie %" PRIu64,
-			 info->head_pfn, info->order, info->owner,
-			 info->cookie);
+			 " head %" PRIu64 " + %" PRIu64
+			 " order %u owner %u cookie %" PRIu64,
+			 info->head_pfn, info->nr_pages, info->order,
+			 info->owner, info->cookie);
 	text_add(text, "\n");
 }
 

@@ -8,12 +8,13 @@
 
 static const uint8_t three_nodes[] = {10, 20, 30, 20, 10, 15, 30, 15, 10};
 
-#define GEOMETRY(page, pmd, pageblock, section, block, descriptor)             \
-	{                                                                      \
-		.page_shift = (page), .pmd_shift = (pmd),                      \
-		.pageblock_shift = (pageblock), .section_shift = (section),    \
-		.block_shift = (block), .phys_bits = 40,                       \
-		.descriptor_bytes = (descriptor), .nr_nodes = 1, .nr_cpus = 1, \
+#define GEOMETRY(page, pmd, pageblock, section, block, descriptor)          \
+	{                                                                   \
+		.page_shift = (page), .pmd_shift = (pmd),                   \
+		.pageblock_shift = (pageblock), .section_shift = (section), \
+		.block_shift = (block), .pud_shift = (block) + 1,           \
+		.phys_bits = 40, .descriptor_bytes = (descriptor),          \
+		.nr_nodes = 1, .nr_cpus = 1,                                \
 	}
 
 /* The default one first, the odd one second. */
@@ -46,6 +47,7 @@ const struct machine_case machine_cases[] = {
 		      .pageblock_shift = 17,
 		      .section_shift = 19,
 		      .block_shift = 20,
+		      .pud_shift = 21,
 		      .phys_bits = 40,
 		      .descriptor_bytes = 16,
 		      .nr_nodes = 3,

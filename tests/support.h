@@ -4,8 +4,9 @@
  * instance, and an owner of movable pages that behaves as it is told.
  *
  * A machine is 24 memory blocks: boot memory from block 0 on, nothing from
- * FIRST_BLOCK on, where the tests plug. A test that takes a machine is run once
- * for each geometry, as a test of its own whose name says which.
+ * FIRST_BLOCK on, where the tests plug. A gigantic page is two blocks. A test
+ * that takes a machine is run once for each geometry, as a test of its own
+ * whose name says which.
  *
  * What it does not do: machines with holes and several boot nodes in one block;
  * tests that need those configure a model themselves.

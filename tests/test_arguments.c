@@ -263,7 +263,10 @@ static void test_alloc(struct machine *mc)
 {
 	struct mhp_request r = {0};
 
-	r.order = (uint8_t)(mhp_pageblock_order(mc->g) + 1);
+	r.order = (uint8_t)(mhp_gigantic_order(mc->g) + 1);
+	refuse_alloc(mc, &r);
+	r = (struct mhp_request){
+		.align_order = (uint8_t)(mhp_gigantic_order(mc->g) + 1)};
 	refuse_alloc(mc, &r);
 	r = (struct mhp_request){.order = 255};
 	refuse_alloc(mc, &r);

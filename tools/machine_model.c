@@ -57,7 +57,7 @@ static int model_move(void *ctx, struct mhp *m, const struct mhp_move *move)
 		return MHP_ERR_BUSY;
 	memcpy(mhp_frame_address(m, move->to_pfn),
 	       mhp_frame_address(m, move->from_pfn),
-	       mhp_page_bytes(mhp_geometry(m)) << move->order);
+	       mhp_bytes_from_pages(mhp_geometry(m), move->nr_pages));
 	fill->pages[i] = move->to_pfn;
 	return 0;
 }

@@ -168,6 +168,8 @@ struct mhp_report {
 	enum mhp_why why;     /* the reason */
 	mhp_pfn_t pfn;	      /* first page concerned, or MHP_PFN_NONE */
 	uint8_t order;	      /* order of the allocation at pfn */
+	uint64_t nr_pages;    /* of that allocation; order is the smallest that
+				 holds them */
 	uint16_t owner;	      /* owner of the allocation, 0: none */
 	uint32_t pins;	      /* pin count the owner gave */
 	uint32_t rule;	      /* number of the broken invariant or rule */

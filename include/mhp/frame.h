@@ -39,10 +39,12 @@ struct mhp;
  */
 struct mhp_request {
 	uint32_t size_bytes;  /* sizeof(struct mhp_request), or 0 */
-	uint8_t order;	      /* 2^order pages, naturally aligned */
+	uint8_t order;	      /* 2^order pages, naturally aligned; at most the
+				 gigantic order, mhp_gigantic_order() */
 	uint8_t mobility;     /* enum mhp_mobility */
 	uint8_t zone_limit;   /* highest zone allowed; MHP_ZONE_NONE: default */
-	uint8_t align_order;  /* alignment beyond order; 0: natural */
+	uint8_t align_order;  /* alignment beyond order, at most the gigantic
+				 order; 0: natural. A move keeps it */
 	uint32_t flags;	      /* MHP_ALLOC_* */
 	uint16_t node_plus_1; /* preferred node + 1; 0: none preferred */
 	uint16_t owner;	      /* from mhp_owner_register(); 0: none */
@@ -57,7 +59,10 @@ struct mhp_request {
  * @request: what to allocate
  * @pfn: receives the first page; untouched on failure
  *
- * The content of the pages is whatever it was.
+ * The content of the pages is whatever it was. What is larger than a pageblock
+ * may reach over several memory blocks that were added in one piece and are
+ * online in one zone; whether they are next to each other in the linear map,
+ * too, is the port's business.
  *
  * Context: any but NMI; lock-free; calls ops->first_use for a pageblock that
  *   was never used.
@@ -84,6 +89,39 @@ MHP_MUST_CHECK MHP_API int mhp_frame_alloc(struct mhp *m,
  *   memory of this instance, or offline). Nothing is freed on failure.
  */
 MHP_API int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order);
+
+/**
+ * mhp_run_alloc() - allocate a run of whole pageblocks, of any length
+ *
+ * @request: as for mhp_frame_alloc(), with order 0; align_order is the
+ *   alignment of the first page, at least that of a pageblock
+ * @nr_pages: length, a multiple of a pageblock
+ * @pfn: receives the first page; untouched on failure
+ *
+ * One allocation: it is freed, moved and reported as a whole. Where only an
+ * order is told of it, that is the smallest one that holds it.
+ *
+ * Context: as mhp_frame_alloc().
+ * Return: as mhp_frame_alloc(); MHP_ERR_INVAL also for an order, or a length
+ *   that is 0 or not of whole pageblocks. Nothing is allocated on failure.
+ */
+MHP_MUST_CHECK MHP_API int mhp_run_alloc(struct mhp *m,
+					 const struct mhp_request *request,
+					 uint64_t nr_pages, mhp_pfn_t *pfn);
+
+/**
+ * mhp_run_free() - give a run of whole pageblocks back
+ *
+ * @pfn: what mhp_run_alloc() gave, or mhp_frame_alloc() of such an order
+ * @nr_pages: all of it
+ *
+ * As mhp_frame_free(), with the length for the order.
+ *
+ * Context: any but NMI; lock-free.
+ * Return: as mhp_frame_free(); MHP_ERR_INVAL also for a length that is 0 or not
+ *   of whole pageblocks. Nothing is freed on failure.
+ */
+MHP_API int mhp_run_free(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages);
 
 /**
  * mhp_frame_alloc_bulk() - allocate up to @nr allocations of one request
@@ -135,13 +173,14 @@ enum mhp_page_use {
 struct mhp_page_info {
 	enum mhp_page_use use;
 	mhp_pfn_t head_pfn; /* first page of its allocation, if allocated */
-	uint8_t order;	    /* of the allocation */
+	uint8_t order;	    /* of the allocation: the smallest that holds it */
 	uint8_t zone;	    /* enum mhp_zone_type */
 	uint8_t mobility;   /* enum mhp_mobility of the pageblock, if opened */
 	uint8_t node;
-	uint16_t owner;	 /* 0: none */
-	bool poisoned;	 /* bad, whatever its use is */
-	uint64_t cookie; /* the owner's */
+	uint16_t owner;	   /* 0: none */
+	bool poisoned;	   /* bad, whatever its use is */
+	uint64_t nr_pages; /* of the allocation */
+	uint64_t cookie;   /* the owner's */
 };
 
 /**

@@ -5,9 +5,10 @@
  *   page  <=  pageblock  <=  section  <=  memory block
  *
  * All are powers of two and given as log2 of bytes. A pageblock is the unit of
- * isolation and the largest allocation; a section has one entry in the index; a
- * memory block is the unit of online and offline. Nothing else in the engine
- * shifts by a constant: conversions live here.
+ * isolation, and larger allocations are made of whole ones: a gigantic page, or
+ * a run of any length. A section has one entry in the index; a memory block is
+ * the unit of online and offline. Nothing else in the engine shifts by a
+ * constant: conversions live here.
  */
 #ifndef MHP_GEOMETRY_H
 #define MHP_GEOMETRY_H
@@ -101,7 +102,7 @@ static inline uint64_t mhp_page_bytes(const struct mhp_geometry *g)
 	return UINT64_C(1) << g->page_shift;
 }
 
-/** mhp_pageblock_order() - the largest order that can be allocated */
+/** mhp_pageblock_order() - order of a pageblock */
 static inline unsigned int mhp_pageblock_order(const struct mhp_geometry *g)
 {
 	return (unsigned int)(g->pageblock_shift - g->page_shift);
@@ -113,7 +114,8 @@ static inline uint64_t mhp_pageblock_pages(const struct mhp_geometry *g)
 	return UINT64_C(1) << (g->pageblock_shift - g->page_shift);
 }
 
-/** mhp_gigantic_order() - order of a gigantic page, at least a pageblock's */
+/** mhp_gigantic_order() - the largest order that can be allocated: that of a
+ * gigantic page, at least a pageblock's */
 static inline unsigned int mhp_gigantic_order(const struct mhp_geometry *g)
 {
 	unsigned int shift = g->pud_shift ? g->pud_shift

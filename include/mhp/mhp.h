@@ -297,10 +297,11 @@ MHP_MUST_CHECK MHP_API int mhp_block_offline(struct mhp *m, uint64_t block_id,
  * struct mhp_blocker - an allocation that would stop an offlining
  */
 struct mhp_blocker {
-	mhp_pfn_t pfn;
-	uint8_t order;
-	uint16_t owner; /* 0: nobody */
-	uint32_t pins;	/* 0: not pinned but unmovable */
+	mhp_pfn_t pfn;	   /* of its first page, perhaps in a block before */
+	uint64_t nr_pages; /* all of it */
+	uint8_t order;	   /* the smallest that holds them */
+	uint16_t owner;	   /* 0: nobody */
+	uint32_t pins;	   /* 0: not pinned but unmovable */
 	char owner_name[MHP_NAME_MAX];
 };
 

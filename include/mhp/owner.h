@@ -23,9 +23,10 @@ struct mhp;
  */
 struct mhp_move {
 	mhp_pfn_t from_pfn; /* the allocation */
-	mhp_pfn_t to_pfn;   /* the target: same order, owner, cookie */
-	uint8_t order;
-	uint64_t cookie; /* given at allocation */
+	mhp_pfn_t to_pfn;   /* the target: as long, same owner and cookie */
+	uint8_t order;	    /* the smallest that holds nr_pages */
+	uint64_t nr_pages;  /* 2^order, but for runs (mhp_run_alloc()) */
+	uint64_t cookie;    /* given at allocation */
 };
 
 /**
@@ -42,8 +43,8 @@ struct mhp_owner_ops {
 	/**
 	 * @move: move the content of an allocation
 	 *
-	 * The owner checks that @move->cookie still is at @move->from_pfn,
-	 * since it may just have freed it.
+	 * The owner checks that @move->cookie still is at @move->from_pfn, with
+	 * as many pages, since it may just have freed it.
 	 *
 	 * Optional: an owner without it holds unmovable memory under a name.
 	 *
@@ -126,7 +127,8 @@ MHP_MUST_CHECK MHP_API int mhp_owner_unregister(struct mhp *m, uint16_t owner);
 /**
  * mhp_move_complete() - end a move that returned MHP_ERR_INPROGRESS
  *
- * @from_pfn, @to_pfn, @order: as in the struct mhp_move
+ * @from_pfn, @to_pfn, @order: as in the struct mhp_move; a run is completed
+ *   as a whole, too
  * @moved: true: the owner uses to_pfn now; false: it stays at from_pfn
  *
  * Frees the page that is not used any more. With @moved, to_pfn is not looked

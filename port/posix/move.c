@@ -185,7 +185,7 @@ static int move_drain(struct mhp_handle_entry *entry, mhp_pfn_t pfn)
 static uint64_t move_bytes(const struct mhp_posix *p,
 			   const struct mhp_move *move)
 {
-	return mhp_page_bytes(&p->geometry) << move->order;
+	return mhp_bytes_from_pages(&p->geometry, move->nr_pages);
 }
 
 static void move_copy(struct mhp_posix *p, const struct mhp_move *move)
