@@ -24,6 +24,7 @@ int command_wrong_option(const char *command, int opt, char *const *argv);
 int command_finish(int status);
 
 int command_run(int argc, char **argv);
+int command_map(int argc, char **argv);
 int command_demo(int argc, char **argv);
 int command_bench(int argc, char **argv);
 

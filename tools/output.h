@@ -18,6 +18,9 @@ struct output {
 	 * @log: its uevents, NULL if nobody wants them */
 	void (*end)(const struct scenario_line *line, const struct outcome *o,
 		    const struct snapshot *snap, const struct uevent_log *log);
+	/** @draw: a snapshot was shown: draw the machine below it; 0, or -1:
+	 * the host has no memory, which was said. Optional. */
+	int (*draw)(struct machine *machine);
 };
 
 extern const struct output output_json;

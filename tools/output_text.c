@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "output.h"
+#include "picture.h"
 #include "size.h"
 
 #define INDENT "      "
@@ -161,4 +162,16 @@ static void text_end(const struct scenario_line *line, const struct outcome *o,
 	fflush(stdout);
 }
 
-const struct output output_text = {.begin = text_begin, .end = text_end};
+static int text_draw(struct machine *machine)
+{
+	int status = picture_print(machine, PICTURE_COLUMNS);
+
+	fflush(stdout);
+	return status;
+}
+
+const struct output output_text = {
+	.begin = text_begin,
+	.end = text_end,
+	.draw = text_draw,
+};

@@ -12,20 +12,7 @@
 
 #include "act.h"
 #include "commands.h"
-#include "machine.h"
-#include "output.h"
-#include "scenario.h"
-
-struct run {
-	const struct machine_port *port;
-	const struct output *output;
-	enum mhp_profile profile;
-	bool strict;
-	bool uevents; /* show them */
-	struct uevent_log log;
-	struct scenario *scenario;
-	struct machine *machine;
-};
+#include "run.h"
 
 static const struct machine_port *const run_ports[] = {
 	&machine_port_model,
@@ -132,6 +119,7 @@ static int run_line(struct run *r, const struct scenario_line *line)
 {
 	struct outcome o = {.rc = 0};
 	struct snapshot snap = {0};
+	int status = EXIT_DONE;
 	bool has_snap;
 
 	if (line->verb != SCENARIO_MACHINE && !r->machine) {
@@ -151,10 +139,14 @@ static int run_line(struct run *r, const struct scenario_line *line)
 	has_snap = line->verb == SCENARIO_SNAPSHOT && o.rc == 0;
 	r->output->end(line, &o, has_snap ? &snap : NULL,
 		       r->uevents ? &r->log : NULL);
+	if (has_snap && r->output->draw && r->output->draw(r->machine))
+		status = EXIT_FAILED;
 	uevent_log_clear(&r->log);
 	snapshot_free(&snap);
 	outcome_free(&o);
-	return o.rc && (r->strict || !r->machine) ? EXIT_FAILED : EXIT_DONE;
+	if (o.rc && (r->strict || !r->machine))
+		status = EXIT_FAILED;
+	return status;
 }
 
 static int run_all(struct run *r)
@@ -172,7 +164,7 @@ static int run_all(struct run *r)
 	return status;
 }
 
-static int run_choose_port(struct run *r, const char *name)
+int run_choose_port(struct run *r, const char *name)
 {
 	size_t i;
 
@@ -183,11 +175,11 @@ static int run_choose_port(struct run *r, const char *name)
 		return 0;
 	}
 	if (strcmp(name, "qemu") == 0)
-		return command_wrong("run",
+		return command_wrong(r->command,
 				     "this version has no port qemu; expected "
 				     "model or posix");
 	return command_wrong(
-		"run", "unknown port '%s'; expected model or posix", name);
+		r->command, "unknown port '%s'; expected model or posix", name);
 }
 
 static const char *const run_profiles[] = {
@@ -196,7 +188,7 @@ static const char *const run_profiles[] = {
 	[MHP_PROFILE_LINUX_6_12] = "linux-6.12",
 };
 
-static int run_choose_profile(struct run *r, const char *name)
+int run_choose_profile(struct run *r, const char *name)
 {
 	size_t i;
 
@@ -206,7 +198,7 @@ static int run_choose_profile(struct run *r, const char *name)
 		r->profile = (enum mhp_profile)i;
 		return 0;
 	}
-	return command_wrong("run",
+	return command_wrong(r->command,
 			     "unknown profile '%s'; expected native, "
 			     "linux-6.1 or linux-6.12",
 			     name);
@@ -246,9 +238,37 @@ static int run_options(struct run *r, int argc, char **argv, bool *help)
 	return status;
 }
 
+int run_scenario(struct run *r, int argc, char **argv)
+{
+	int status;
+
+	if (optind == argc)
+		return command_wrong(r->command,
+				     "a FILE is missing, or - for standard "
+				     "input");
+	if (optind + 1 < argc)
+		return command_wrong(r->command,
+				     "'%s' is too much; expected one FILE",
+				     argv[optind + 1]);
+	r->scenario = scenario_open(argv[optind]);
+	if (!r->scenario)
+		return EXIT_WRONG;
+	status = run_all(r);
+	scenario_close(r->scenario);
+	return status;
+}
+
+void run_end(struct run *r)
+{
+	machine_stop(r->machine);
+	uevent_log_free(&r->log);
+}
+
 int command_run(int argc, char **argv)
 {
-	struct run r = {.port = &machine_port_model, .output = &output_text};
+	struct run r = {.command = "run",
+			.port = &machine_port_model,
+			.output = &output_text};
 	bool help = false;
 	int status = run_options(&r, argc, argv, &help);
 
@@ -258,20 +278,7 @@ int command_run(int argc, char **argv)
 		fputs(run_help, stdout);
 		return command_finish(EXIT_DONE);
 	}
-	if (optind == argc)
-		return command_wrong("run", "a FILE is missing, or - for "
-					    "standard input");
-	if (optind + 1 < argc)
-		return command_wrong("run",
-				     "'%s' is too much; expected one "
-				     "FILE",
-				     argv[optind + 1]);
-	r.scenario = scenario_open(argv[optind]);
-	if (!r.scenario)
-		return EXIT_WRONG;
-	status = run_all(&r);
-	machine_stop(r.machine);
-	uevent_log_free(&r.log);
-	scenario_close(r.scenario);
+	status = run_scenario(&r, argc, argv);
+	run_end(&r);
 	return command_finish(status);
 }
