@@ -11,6 +11,8 @@ static uint64_t altmap_align(uint64_t value, uint64_t unit)
 
 static void altmap_layout_rows(const struct mhp_geometry *g, struct layout *l)
 {
+	l->page_shift = g->page_shift;
+	l->descriptor_bytes = g->descriptor_bytes;
 	l->pageblock_order = mhp_pageblock_order(g);
 	l->pageblock_pages = 1u << l->pageblock_order;
 	l->max_order = mhp_gigantic_order(g);
@@ -74,4 +76,28 @@ void altmap_layout(const struct mhp_geometry *g, struct layout *layout)
 bool altmap_fits(const struct layout *layout)
 {
 	return layout->hosted_pages < layout->block_pages;
+}
+
+uint64_t altmap_range_pages(const struct layout *layout, uint64_t nr_blocks)
+{
+	return nr_blocks * layout->hosted_pages;
+}
+
+bool altmap_range_fits(const struct layout *layout, uint64_t nr_blocks)
+{
+	return nr_blocks <= UINT32_MAX / layout->hosted_pages;
+}
+
+uint64_t altmap_range_memmap(const struct layout *layout, uint64_t i)
+{
+	return altmap_range_pages(layout, i) << layout->page_shift;
+}
+
+/* Where the state hides in descriptors, pieces are nothing but descriptors, one
+ * behind the other. */
+uint64_t altmap_range_state(const struct layout *layout, uint64_t i)
+{
+	if (!layout->hosted_state_offset)
+		return altmap_range_pages(layout, i) * layout->descriptor_bytes;
+	return altmap_range_memmap(layout, i) + layout->hosted_state_offset;
 }

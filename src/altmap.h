@@ -11,6 +11,12 @@
  *   stands in those, which nobody else uses:
  *   |[state] descriptors of the usable pages | usable pages ...
  *
+ *   first pages of a range of blocks, placement range: a piece for each block,
+ *   as it would stand in the block
+ *   | piece of block 0 | of block 1 | of block 2 | ... | usable pages ...
+ *   a state that hides is in the descriptors of the pages of its own piece;
+ *   those are in an earlier piece, or in piece 0
+ *
  *   the state of a block (every word 64 bits, groups on lines of their own)
  *   | small | full | nowhole | words | rows | tails |
  *     hints, one bit a pageblock    |      |       \ bit: continues a larger
@@ -37,5 +43,20 @@ uint64_t altmap_memmap_pages(const struct mhp_geometry *g, uint64_t nr_pages);
  * page to spare; natively whole pages are all it takes
  */
 bool altmap_fits(const struct layout *layout);
+
+/** altmap_range_pages() - pages that memmap and state of @nr_blocks blocks take
+ * at the start of a range */
+uint64_t altmap_range_pages(const struct layout *layout, uint64_t nr_blocks);
+
+/** altmap_range_fits() - whether one range can have so many blocks, each of
+ * which could hold its own */
+bool altmap_range_fits(const struct layout *layout, uint64_t nr_blocks);
+
+/** altmap_range_memmap() - where block @i of a range has its memmap, in bytes
+ * from the start of the range */
+uint64_t altmap_range_memmap(const struct layout *layout, uint64_t i);
+
+/** altmap_range_state() - likewise its state */
+uint64_t altmap_range_state(const struct layout *layout, uint64_t i);
 
 #endif

@@ -2,6 +2,7 @@
 /* Records of memory blocks; see block.h. */
 #include "block.h"
 
+#include "host.h"
 #include "libc.h"
 #include "section.h"
 
@@ -28,7 +29,7 @@ int block_new(struct mhp *m, mhp_pfn_t start_pfn, struct mhp_block **blk,
 	memset(b, 0, sizeof(*b));
 	b->start_pfn = start_pfn;
 	b->linear = (uint8_t *)linear;
-	b->links = BLOCK_LINKS_PFN;
+	mhp_port_store(&b->links, BLOCK_LINKS_PFN);
 	*blk = b;
 	return 0;
 }
@@ -84,6 +85,11 @@ void block_set_former_zone(struct mhp_block *blk, enum mhp_zone_type zone)
 	block_set_field(blk, BLOCK_FORMER_SHIFT, 3, zone);
 }
 
+void block_set_memmap_pages(struct mhp_block *blk, uint32_t nr)
+{
+	block_set_field(blk, 0, BLOCK_MEMMAP_BITS, nr);
+}
+
 void block_set_flag(struct mhp_block *blk, unsigned int flag)
 {
 	uint64_t status = mhp_port_load(&blk->status);
@@ -107,13 +113,19 @@ void block_set_resource(struct mhp_block *blk, enum mhp_resource_kind kind)
 
 void block_set_memmap_pfn(struct mhp_block *blk, mhp_pfn_t pfn)
 {
-	blk->links = (blk->links & ~BLOCK_LINKS_PFN) | (pfn & BLOCK_LINKS_PFN);
+	uint64_t links = mhp_port_load(&blk->links);
+
+	mhp_port_store(&blk->links,
+		       (links & ~BLOCK_LINKS_PFN) | (pfn & BLOCK_LINKS_PFN));
 }
 
 void block_set_group(struct mhp_block *blk, uint32_t group)
 {
-	blk->links = (blk->links & BLOCK_LINKS_PFN) |
-		     (uint64_t)group << BLOCK_GROUP_SHIFT;
+	uint64_t links = mhp_port_load(&blk->links);
+
+	mhp_port_store(&blk->links,
+		       (links & BLOCK_LINKS_PFN) |
+			       (uint64_t)group << BLOCK_GROUP_SHIFT);
 }
 
 struct span block_span(const struct mhp *m, const struct mhp_block *blk,
@@ -136,8 +148,18 @@ void block_set_span(struct mhp_block *blk, const struct span *span)
 
 struct mhp_range block_usable(const struct mhp *m, const struct mhp_block *blk)
 {
-	uint32_t memmap = block_memmap_pages(block_status(blk));
+	uint64_t status = block_status(blk), off = 0, kept;
 
-	return mhp_range_make(blk->start_pfn + memmap,
-			      m->layout.block_pages - memmap);
+	if (!block_has(status, BLOCK_GAPS))
+		off = block_memmap_pages(status);
+	else
+		while ((kept = host_kept(m, blk, blk->start_pfn + off))) {
+			if (kept != UINT64_MAX) {
+				off += (unsigned int)__builtin_ctzll(~kept);
+				break;
+			}
+			off += 64;
+		}
+	return mhp_range_make(blk->start_pfn + off,
+			      m->layout.block_pages - off);
 }

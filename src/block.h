@@ -31,6 +31,9 @@ void block_set_zone(struct mhp_block *blk, enum mhp_zone_type zone);
 /** block_set_former_zone() - where to go back to. [mutex] */
 void block_set_former_zone(struct mhp_block *blk, enum mhp_zone_type zone);
 
+/** block_set_memmap_pages() - how many pages hold memmap or state. [mutex] */
+void block_set_memmap_pages(struct mhp_block *blk, uint32_t nr);
+
 /** block_set_flag() - add one flag. [mutex] */
 void block_set_flag(struct mhp_block *blk, unsigned int flag);
 
@@ -40,8 +43,7 @@ void block_clear_flag(struct mhp_block *blk, unsigned int flag);
 /** block_set_resource() - what its resource is. [mutex] */
 void block_set_resource(struct mhp_block *blk, enum mhp_resource_kind kind);
 
-/** block_set_memmap_pfn() - where its memmap in existing memory begins, or
- * MHP_PFN_NONE. [mutex] */
+/** block_set_memmap_pfn() - the lower part of links. [mutex] */
 void block_set_memmap_pfn(struct mhp_block *blk, mhp_pfn_t pfn);
 
 /** block_set_group() - number of its memory group, 0: none. [mutex] */
@@ -54,7 +56,7 @@ struct span block_span(const struct mhp *m, const struct mhp_block *blk,
 /** block_set_span() - its memmap is where the span says. [mutex] */
 void block_set_span(struct mhp_block *blk, const struct span *span);
 
-/** block_usable() - its pages without its own memmap */
+/** block_usable() - its pages from the first one on that holds no memmap */
 struct mhp_range block_usable(const struct mhp *m, const struct mhp_block *blk);
 
 #endif

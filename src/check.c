@@ -9,6 +9,7 @@
 #include "block.h"
 #include "boot_map.h"
 #include "check_bad.h"
+#include "check_host.h"
 #include "check_pageblock.h"
 #include "desc.h"
 #include "group.h"
@@ -62,6 +63,17 @@ static bool check_is_linked(struct mhp *m, const struct mhp_block *blk)
 	return false;
 }
 
+/* Pages of a block that hold memmap or state. */
+static uint64_t check_memmap_pages(const struct mhp *m,
+				   const struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+
+	if (block_has(status, BLOCK_RANGE))
+		return check_host_pages(m, blk);
+	return block_has(status, BLOCK_HOSTED) ? m->layout.hosted_pages : 0;
+}
+
 /* INV-14: the record's state, zone and list agree. */
 static int check_record(struct mhp *m, const struct mhp_block *blk,
 			struct mhp_report *report)
@@ -78,9 +90,7 @@ static int check_record(struct mhp *m, const struct mhp_block *blk,
 	if (!serves && check_is_linked(m, blk))
 		return check_broken(report, 15, blk->start_pfn);
 	if (!block_has(status, BLOCK_BOOT) &&
-	    block_memmap_pages(status) != (block_has(status, BLOCK_HOSTED)
-						   ? m->layout.hosted_pages
-						   : 0))
+	    block_memmap_pages(status) != check_memmap_pages(m, blk))
 		return check_broken(report, 9, blk->start_pfn);
 	return 0;
 }
@@ -139,11 +149,15 @@ static int check_placement(struct mhp *m, const struct mhp_block *blk,
 	if (block_has(status, BLOCK_BOOT))
 		return 0;
 	sums->nr_added++;
+	sums->hosted_pages += block_memmap_pages(status);
+	if (block_has(status, BLOCK_RANGE))
+		return check_host(m, blk)
+			       ? 0
+			       : check_broken(report, 28, blk->start_pfn);
 	if (!block_has(status, BLOCK_HOSTED)) {
 		sums->existing_state_bytes += m->layout.state_bytes;
 		return check_chain(m, blk, sums, report);
 	}
-	sums->hosted_pages += m->layout.hosted_pages;
 	if (block_memmap_pfn(blk) != MHP_PFN_NONE ||
 	    blk->state != blk->linear + m->layout.hosted_state_offset)
 		return check_broken(report, 16, blk->start_pfn);

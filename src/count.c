@@ -81,9 +81,11 @@ static uint32_t count_kept_end(const struct census *c,
 			       const struct mhp_block *blk)
 {
 	const struct layout *l = &c->m->layout;
-	uint32_t memmap = block_memmap_pages(block_status(blk));
+	uint64_t status = block_status(blk);
+	uint32_t memmap = block_memmap_pages(status);
 
-	if (c->bad || l->block_pages - c->share.nr_managed != memmap)
+	if (block_has(status, BLOCK_GAPS) || c->bad ||
+	    l->block_pages - c->share.nr_managed != memmap)
 		return l->nr_pageblocks;
 	return (memmap + l->pageblock_pages - 1) >> l->pageblock_order;
 }

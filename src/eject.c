@@ -13,6 +13,7 @@
  */
 #include "block.h"
 #include "boot_map.h"
+#include "host.h"
 #include "hotplug.h"
 #include "isolate.h"
 #include "offline.h"
@@ -42,6 +43,7 @@ struct eject {
 struct eject_at {
 	uint32_t range;
 	mhp_pfn_t pfn; /* 0: at the start of the range */
+	bool waits;    /* a host was passed over whose dependents are online */
 };
 
 /* The next block of a walk, or NULL. [mutex] */
@@ -115,6 +117,8 @@ static int eject_check(struct mhp *m, const struct eject *e,
 
 	if (!err)
 		err = eject_check_others(m, e, report);
+	if (!err)
+		err = remove_check_hosts(m, e->ranges, e->nr, report);
 	if (err)
 		return err;
 	while ((blk = eject_walk(m, e, &at))) {
@@ -222,16 +226,37 @@ static bool eject_has_online(const struct mhp_block *blk)
 	       block_life(status) == MHP_BLOCK_ONLINE;
 }
 
-/* Number of the next such block of a walk. */
+/* The next such block of a walk whose dependents are all offline. Those passed
+ * over get their turn when the walk begins again. */
+static struct mhp_block *eject_walk_online(struct mhp *m, const struct eject *e,
+					   struct eject_at *at)
+{
+	struct mhp_block *blk;
+
+	while ((blk = eject_walk(m, e, at))) {
+		if (!eject_has_online(blk))
+			continue;
+		if (!host_check_offline(m, blk, NULL))
+			return blk;
+		at->waits = true;
+	}
+	return NULL;
+}
+
+/* Number of the next block to take offline; false: none is left that could
+ * be. @again: those that had to wait have their turn. */
 static bool eject_next_online(struct mhp *m, const struct eject *e,
-			      struct eject_at *at, uint64_t *block_id)
+			      struct eject_at *at, bool again,
+			      uint64_t *block_id)
 {
 	struct mhp_block *blk;
 
 	MHP_FATAL(!mhp_lock(m));
-	do
-		blk = eject_walk(m, e, at);
-	while (blk && !eject_has_online(blk));
+	blk = eject_walk_online(m, e, at);
+	if (!blk && at->waits && again) {
+		*at = (struct eject_at){0};
+		blk = eject_walk_online(m, e, at);
+	}
 	if (blk)
 		*block_id = blk->start_pfn >> m->layout.block_order;
 	mhp_unlock(m);
@@ -244,7 +269,7 @@ static bool eject_may_pass(int err)
 	return err == MHP_ERR_BUSY || err == MHP_ERR_NOMEM;
 }
 
-/* Blocks that refuse are passed over, for the second pass. */
+/* Blocks that refuse are passed over, for the second pass, and so are hosts. */
 static int eject_first_pass(struct mhp *m, const struct eject *e,
 			    uint64_t deadline_ns, struct mhp_report *report)
 {
@@ -253,7 +278,7 @@ static int eject_first_pass(struct mhp *m, const struct eject *e,
 	struct eject_at at = {0};
 	uint64_t id;
 
-	while (eject_next_online(m, e, &at, &id)) {
+	while (eject_next_online(m, e, &at, false, &id)) {
 		int err = offline_flagged(m, id, deadline_ns, flags, &refusal);
 
 		if (!err || eject_may_pass(err))
@@ -273,7 +298,7 @@ static int eject_last_pass(struct mhp *m, const struct eject *e,
 	uint64_t id;
 	int err = 0;
 
-	while (!err && eject_next_online(m, e, &at, &id))
+	while (!err && eject_next_online(m, e, &at, true, &id))
 		err = offline_flagged(m, id, deadline_ns, flags, report);
 	return err;
 }

@@ -70,13 +70,19 @@ _Static_assert(MHP_MAX_NODES <= 64, "a node is six bits");
 #define BLOCK_INACCESSIBLE (1u << 10) /* touched while it is online only */
 #define BLOCK_LATE_KERNEL (1u << 11)  /* see online_late_type() */
 #define BLOCK_LATE_MOVABLE (1u << 12)
+#define BLOCK_RANGE \
+	(1u << 13) /* memmap and state in those of a range; with
+				  HOSTED: the first block of that range */
+#define BLOCK_GAPS \
+	(1u << 14) /* pages of it that held memmaps of others are
+				  usable again */
 
 struct mhp_block {
 	mhp_pfn_t start_pfn;	/* [const] */
 	uint8_t *linear;	/* [const] address of its first byte */
 	uint8_t *memmap;	/* [const] descriptor of start_pfn */
 	uint8_t *state;		/* [const] allocator state, altmap.h */
-	uint64_t links;		/* [mutex] where it belongs, below */
+	mhp_word_t links;	/* [rcu] where it belongs, below */
 	struct mhp_block *next; /* [rcu] in its zone, or in the list of many */
 	struct mhp_block *prev; /* [mutex] */
 	mhp_word_t status;	/* [rcu] see above */
@@ -85,8 +91,12 @@ struct mhp_block {
 _Static_assert(sizeof(void *) != 8 || sizeof(struct mhp_block) == 64,
 	       "a block record is one cache line");
 
-/* In links: the first piece of a memmap in existing memory, all ones if there
- * is none; above it the number of the memory group, 0 if in none. */
+/*
+ * In links, below: the first piece of a memmap in existing memory; or, with
+ * BLOCK_RANGE, the first page of the range that its memmap is in; or, for that
+ * range's first block, how many blocks it had when it was added; all ones if
+ * none of these. Above: the number of the memory group, 0 if in none.
+ */
 #define BLOCK_LINKS_PFN ((UINT64_C(1) << 44) - 1)
 #define BLOCK_GROUP_SHIFT 44
 #define BLOCK_GROUP_MAX 0xffff
@@ -126,18 +136,23 @@ static inline bool block_has(uint64_t status, unsigned int flag)
  * MHP_PFN_NONE. [mutex] */
 static inline mhp_pfn_t block_memmap_pfn(const struct mhp_block *blk)
 {
-	mhp_pfn_t pfn = blk->links & BLOCK_LINKS_PFN;
+	uint64_t status = mhp_port_load(&blk->status);
+	mhp_pfn_t pfn = mhp_port_load(&blk->links) & BLOCK_LINKS_PFN;
 
-	return pfn == BLOCK_LINKS_PFN ? MHP_PFN_NONE : pfn;
+	if (pfn == BLOCK_LINKS_PFN || block_has(status, BLOCK_RANGE))
+		return MHP_PFN_NONE;
+	return pfn;
 }
 
 /** block_group() - number of its memory group, 0: none. [mutex] */
 static inline uint32_t block_group(const struct mhp_block *blk)
 {
-	return (uint32_t)(blk->links >> BLOCK_GROUP_SHIFT & BLOCK_GROUP_MAX);
+	return (uint32_t)(mhp_port_load(&blk->links) >> BLOCK_GROUP_SHIFT &
+			  BLOCK_GROUP_MAX);
 }
 
-/** block_memmap_pages() - pages at its start that hold memmap and state */
+/** block_memmap_pages() - pages in it that hold memmap and state; the first
+ * ones, unless BLOCK_GAPS */
 static inline uint32_t block_memmap_pages(uint64_t status)
 {
 	return (uint32_t)(status & ((UINT64_C(1) << BLOCK_MEMMAP_BITS) - 1));
@@ -184,6 +199,8 @@ struct layout {
 	uint32_t row_order;  /* log2 pages of a row */
 	uint32_t max_order;  /* the largest that can be asked for */
 	uint32_t nr_hint_words;
+	uint32_t page_shift;
+	uint32_t descriptor_bytes;
 	uint64_t row_mask;    /* bits of a row that are pages */
 	uint64_t block_order; /* log2 pages of a block */
 	uint64_t block_pages;
@@ -196,7 +213,7 @@ struct layout {
 	uint64_t state_bytes;	      /* of a whole block */
 	uint64_t memmap_bytes;	      /* descriptors of a whole block */
 	uint64_t memmap_pages;	      /* the same, rounded up */
-	uint64_t hosted_pages;	      /* memmap and state, placement block */
+	uint64_t hosted_pages;	      /* memmap and state of a block */
 	uint64_t hosted_state_offset; /* from the block's first byte */
 };
 

@@ -12,6 +12,7 @@
 #include "bad.h"
 #include "boot_map.h"
 #include "desc.h"
+#include "host.h"
 #include "section.h"
 #include "withheld.h"
 
@@ -329,9 +330,7 @@ static int frame_free_check(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 	    bad_kept(m, pfn) & 1)
 		return MHP_ERR_INVAL;
 	if (!block_has(status, BLOCK_BOOT))
-		return pfn - blk->start_pfn < block_memmap_pages(status)
-			       ? MHP_ERR_INVAL
-			       : 0;
+		return host_has(m, blk, pfn) ? MHP_ERR_INVAL : 0;
 	if (!boot_is_present(m, pfn, &node))
 		return MHP_ERR_FAULT;
 	return boot_kept(m, pfn) & 1 ? MHP_ERR_INVAL : 0;

@@ -7,6 +7,7 @@
  */
 #include "bad.h"
 #include "boot_map.h"
+#include "host.h"
 #include "pageblock.h"
 
 /* Holes of boot memory, the embedder's pages, memmap and state there. */
@@ -18,13 +19,17 @@ static uint64_t kept_boot(const struct mhp *m, const struct pageblock *pb,
 	return boot_kept(m, pageblock_pfn(m, pb) + (uint64_t)row * 64);
 }
 
-/* A block's own memmap and state, at its start. */
+/* Memmap and state, the block's own or others'. */
 static uint64_t kept_memmap(const struct mhp *m, const struct pageblock *pb,
 			    uint32_t row)
 {
 	uint64_t first = (uint64_t)pb->index << m->layout.pageblock_order;
-	uint64_t nr = block_memmap_pages(block_status(pb->blk));
+	uint64_t status = block_status(pb->blk);
+	uint64_t nr = block_memmap_pages(status);
 
+	if (block_has(status, BLOCK_GAPS))
+		return host_kept(m, pb->blk,
+				 pageblock_pfn(m, pb) + (uint64_t)row * 64);
 	return nr > first ? pageblock_bits_below(nr - first, row) : 0;
 }
 

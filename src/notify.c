@@ -79,6 +79,18 @@ void notify_done(struct mhp *m, struct mhp_block *blk, enum mhp_event event,
 		(void)n->notify(n, m, &notice);
 }
 
+void notify_pages(struct mhp *m, struct mhp_block *blk, enum mhp_event event,
+		  struct mhp_range pages)
+{
+	struct mhp_notice notice = notice_make(m, blk, event,
+					       block_zone(block_status(blk)));
+	struct mhp_notifier *n;
+
+	notice.usable = pages;
+	for (n = m->notifiers; n; n = n->next)
+		(void)n->notify(n, m, &notice);
+}
+
 static struct mhp_notifier **notifier_find(struct mhp *m,
 					   const struct mhp_notifier *notifier)
 {

@@ -18,4 +18,9 @@ void notify_cancel(struct mhp *m, struct mhp_block *blk, enum mhp_event cancel,
 void notify_done(struct mhp *m, struct mhp_block *blk, enum mhp_event event,
 		 enum mhp_zone_type zone);
 
+/** notify_pages() - tell all that something has happened to some pages of a
+ * block that is in a zone. [mutex] */
+void notify_pages(struct mhp *m, struct mhp_block *blk, enum mhp_event event,
+		  struct mhp_range pages);
+
 #endif

@@ -15,6 +15,7 @@
 
 #include "block.h"
 #include "evacuate.h"
+#include "host.h"
 #include "isolate.h"
 #include "phase.h"
 #include "zone.h"
@@ -112,6 +113,8 @@ static int offline_prepare(struct mhp *m, struct mhp_block *blk,
 	int err;
 
 	err = offline_check_kept(m, blk, report);
+	if (!err)
+		err = host_check_offline(m, blk, report);
 	if (err)
 		return err;
 	if (!(op->flags & OFFLINE_ISOLATED)) {
@@ -122,7 +125,8 @@ static int offline_prepare(struct mhp *m, struct mhp_block *blk,
 	err = offline_foresee(m, blk, offline_range(m, blk), op->flags, report);
 	if (err)
 		goto unisolate;
-	op->progress.nr_pages = block_usable(m, blk).nr_pages;
+	op->progress.nr_pages = m->layout.block_pages -
+				block_memmap_pages(block_status(blk));
 	op->progress.nr_pages_used = isolate_used(m, blk,
 						  offline_range(m, blk));
 	block_set_life(blk, MHP_BLOCK_GOING_OFFLINE);

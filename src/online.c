@@ -10,6 +10,7 @@
 
 #include "bad.h"
 #include "block.h"
+#include "host.h"
 #include "phase.h"
 #include "policy.h"
 #include "profile.h"
@@ -20,6 +21,7 @@ static void online_commit(struct mhp *m, struct mhp_block *blk,
 			  enum mhp_zone_type zone)
 {
 	withheld_clear_rest(m, blk);
+	host_online(m, blk);
 	if (profile_online_forgets(m))
 		bad_forget(m, mhp_range_make(blk->start_pfn,
 					     m->layout.block_pages));
@@ -76,8 +78,11 @@ static int online_check(struct mhp *m, uint64_t block_id,
 				  MHP_WHY_NO_BLOCK, MHP_PFN_NONE);
 	life = block_life(block_status(*blk));
 	if (life == MHP_BLOCK_OFFLINE &&
-	    !block_has(block_status(*blk), BLOCK_EJECTING))
-		return online_check_bad(m, *blk, report);
+	    !block_has(block_status(*blk), BLOCK_EJECTING)) {
+		int err = online_check_bad(m, *blk, report);
+
+		return err ? err : host_check_online(m, *blk, report);
+	}
 	if (life == MHP_BLOCK_ONLINE)
 		return report_set(report, MHP_ERR_INVAL, MHP_STAGE_ONLINE,
 				  MHP_WHY_WRONG_STATE, (*blk)->start_pfn);

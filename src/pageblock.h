@@ -167,8 +167,13 @@ static inline uint64_t pageblock_bits_below(uint64_t nr, uint32_t row)
 static inline uint32_t pageblock_first(const struct mhp *m,
 				       const struct mhp_block *blk)
 {
-	return block_memmap_pages(block_status(blk)) >>
-	       m->layout.pageblock_order;
+	uint64_t status = block_status(blk);
+
+	/* Where there are gaps, those that are all memmap are DEAD. */
+	return block_has(status, BLOCK_GAPS)
+		       ? 0
+		       : block_memmap_pages(status) >>
+				 m->layout.pageblock_order;
 }
 
 /** pageblock_fixed() - bits of row @row that are not the allocator's as long

@@ -2,20 +2,69 @@
 /* Where the memmap of a range goes; see placement.h. */
 #include "placement.h"
 
-const char *placement_choose(const struct profile_rules *rules,
-			     enum mhp_placement wanted, uint64_t nr_pages,
-			     enum mhp_placement *becomes)
+#include "altmap.h"
+
+/* Why one memmap for the whole range cannot be, or NULL. */
+static const char *placement_ranges(const struct profile_rules *rules,
+				    struct mhp_range range)
 {
+	const struct layout *l = rules->layout;
+	uint64_t nr_blocks = range.nr_pages >> l->block_order;
 	const char *rule;
+
+	if (rules->profile != MHP_PROFILE_NATIVE)
+		return "Linux has no memmap for a whole range";
+	rule = profile_hosts(rules, range.nr_pages);
+	if (rule)
+		return rule;
+	if (nr_blocks < 2)
+		return "the range is one block, which carries its own memmap";
+	return altmap_range_fits(l, nr_blocks)
+		       ? NULL
+		       : "the range has too many blocks for one memmap";
+}
+
+/* Whether the whole of a range holds more gigantic pages than its blocks. */
+static bool placement_prefers_range(const struct profile_rules *rules,
+				    struct mhp_range range)
+{
+	return rules->mode == MHP_MEMMAP_RANGE ||
+	       placement_gigantic(rules, MHP_PLACEMENT_RANGE, range) >
+		       placement_gigantic(rules, MHP_PLACEMENT_BLOCK, range);
+}
+
+static bool placement_is_automatic(const struct profile_rules *rules,
+				   enum mhp_placement wanted)
+{
+	return wanted == MHP_PLACEMENT_AUTO &&
+	       (rules->mode == MHP_MEMMAP_AUTO ||
+		rules->mode == MHP_MEMMAP_RANGE);
+}
+
+const char *placement_choose(const struct profile_rules *rules,
+			     enum mhp_placement wanted, struct mhp_range range,
+			     const char *no_range, enum mhp_placement *becomes)
+{
+	const char *rule = NULL, *no_block;
 
 	*becomes = MHP_PLACEMENT_EXISTING;
 	if (wanted == MHP_PLACEMENT_EXISTING ||
 	    (wanted == MHP_PLACEMENT_AUTO && rules->mode == MHP_MEMMAP_OFF))
 		return NULL;
-	rule = profile_hosts(rules, nr_pages);
-	if (!rule)
-		*becomes = MHP_PLACEMENT_BLOCK;
-	return rule;
+	if (wanted == MHP_PLACEMENT_RANGE ||
+	    placement_is_automatic(rules, wanted)) {
+		rule = no_range ? no_range : placement_ranges(rules, range);
+		if (!rule && (wanted == MHP_PLACEMENT_RANGE ||
+			      placement_prefers_range(rules, range))) {
+			*becomes = MHP_PLACEMENT_RANGE;
+			return NULL;
+		}
+	}
+	no_block = profile_hosts(rules, range.nr_pages);
+	if (no_block)
+		return no_block;
+	*becomes = MHP_PLACEMENT_BLOCK;
+	return wanted == MHP_PLACEMENT_RANGE ? rule : NULL;
 }
 
 uint64_t placement_hosted_pages(const struct layout *layout,
@@ -30,8 +79,13 @@ uint64_t placement_hosted_pages(const struct layout *layout,
 uint64_t placement_hosts(const struct layout *layout,
 			 enum mhp_placement placement, uint64_t nr_blocks)
 {
-	(void)layout;
-	return placement == MHP_PLACEMENT_EXISTING ? 0 : nr_blocks;
+	if (placement == MHP_PLACEMENT_EXISTING)
+		return 0;
+	if (placement == MHP_PLACEMENT_BLOCK)
+		return nr_blocks;
+	return (altmap_range_pages(layout, nr_blocks) + layout->block_pages -
+		1) >>
+	       layout->block_order;
 }
 
 /* Naturally aligned runs of an order between two pfns. */

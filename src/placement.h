@@ -13,21 +13,21 @@
 #include "profile.h"
 
 /** The placement with the highest number. */
-#define PLACEMENT_LAST MHP_PLACEMENT_BLOCK
+#define PLACEMENT_LAST MHP_PLACEMENT_RANGE
 
 /**
  * placement_choose() - what a placement that is asked for becomes
  *
  * @wanted: what is asked for; it exists
- * @nr_pages: of the range, whole blocks
+ * @range: whole blocks
+ * @no_range: why blocks must not depend on each other, or NULL
  * @becomes: receives the placement
  *
- * Return: NULL; or the rule for which the memmap goes to existing memory
- * although it should not.
+ * Return: NULL; or the rule for which it is not what was asked for.
  */
 const char *placement_choose(const struct profile_rules *rules,
-			     enum mhp_placement wanted, uint64_t nr_pages,
-			     enum mhp_placement *becomes);
+			     enum mhp_placement wanted, struct mhp_range range,
+			     const char *no_range, enum mhp_placement *becomes);
 
 /** placement_hosted_pages() - pages of a range of @nr_blocks that memmap, state
  * and padding take */

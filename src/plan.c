@@ -125,8 +125,8 @@ static struct mhp_plan plan_compute(const struct mhp_plan_request *request)
 	altmap_layout(request->geometry, &l);
 	profile_layout(&l, request->profile, request->mode);
 	rules.layout = &l;
-	plan.rule = placement_choose(&rules, request->placement, nr_pages,
-				     &plan.placement);
+	plan.rule = placement_choose(&rules, request->placement, request->range,
+				     NULL, &plan.placement);
 	plan.on_memory = plan.placement != MHP_PLACEMENT_EXISTING;
 	plan.nr_blocks = nr_pages >> l.block_order;
 	plan.nr_hosted_pages = placement_hosted_pages(&l, plan.placement,

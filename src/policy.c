@@ -204,7 +204,7 @@ int mhp_policy_set(struct mhp *m, const struct mhp_policy *policy)
 
 	if ((unsigned int)policy->auto_online > MHP_ONLINE_MOVABLE ||
 	    (unsigned int)policy->online_policy > MHP_POLICY_AUTO_MOVABLE ||
-	    (unsigned int)policy->memmap_on_memory > MHP_MEMMAP_FORCE)
+	    (unsigned int)policy->memmap_on_memory > MHP_MEMMAP_RANGE)
 		return MHP_ERR_INVAL;
 	err = mhp_lock(m);
 	if (err)

@@ -22,10 +22,12 @@ enum mhp_profile mhp_profile(const struct mhp *m)
 
 const char *profile_mode(enum mhp_profile profile, enum mhp_memmap_mode mode)
 {
-	if ((unsigned int)mode > MHP_MEMMAP_FORCE)
+	if ((unsigned int)mode > MHP_MEMMAP_RANGE)
 		return "no such mode of memmap_on_memory";
 	if (profile != MHP_PROFILE_NATIVE && mode == MHP_MEMMAP_AUTO)
 		return "Linux has no mode auto of memmap_on_memory";
+	if (profile != MHP_PROFILE_NATIVE && mode == MHP_MEMMAP_RANGE)
+		return "Linux has no mode range of memmap_on_memory";
 	if (profile == MHP_PROFILE_LINUX_6_1 && mode == MHP_MEMMAP_FORCE)
 		return "Linux 6.1 has no mode force of memmap_on_memory";
 	return NULL;

@@ -8,6 +8,7 @@
 #include "boot_map.h"
 #include "desc.h"
 #include "frame.h"
+#include "host.h"
 #include "section.h"
 #include "withheld.h"
 #include "zone.h"
@@ -51,6 +52,24 @@ static void block_count_boot(struct mhp *m, struct mhp_block *blk,
 		info->nr_memmap += boot_is_meta(m, pfn);
 }
 
+static enum mhp_placement block_placement(uint64_t status)
+{
+	if (block_has(status, BLOCK_RANGE))
+		return MHP_PLACEMENT_RANGE;
+	return block_has(status, BLOCK_HOSTED) ? MHP_PLACEMENT_BLOCK
+					       : MHP_PLACEMENT_EXISTING;
+}
+
+static mhp_pfn_t block_first_memmap(const struct mhp *m,
+				    const struct mhp_block *blk,
+				    uint64_t status)
+{
+	if (block_has(status, BLOCK_RANGE))
+		return host_piece(m, blk).start_pfn;
+	return block_has(status, BLOCK_HOSTED) ? blk->start_pfn
+					       : block_memmap_pfn(blk);
+}
+
 static void block_describe(struct mhp *m, struct mhp_block *blk,
 			   struct mhp_block_info *info)
 {
@@ -63,9 +82,8 @@ static void block_describe(struct mhp *m, struct mhp_block *blk,
 		.node = (uint8_t)block_node(status),
 		.boot = block_has(status, BLOCK_BOOT),
 		.has_holes = block_has(status, BLOCK_HOLES),
-		.placement = block_has(status, BLOCK_HOSTED)
-				     ? MHP_PLACEMENT_BLOCK
-				     : MHP_PLACEMENT_EXISTING,
+		.placement = block_placement(status),
+		.memmap_pfn = block_first_memmap(m, blk, status),
 		.nr_poisoned = bad_count(
 			m,
 			mhp_range_make(blk->start_pfn, m->layout.block_pages)),
@@ -175,7 +193,7 @@ static bool page_describe_kept(struct mhp *m, struct mhp_block *blk,
 		return true;
 	}
 	if (!block_has(status, BLOCK_BOOT)) {
-		if (pfn - blk->start_pfn >= block_memmap_pages(status))
+		if (!host_has(m, blk, pfn))
 			return false;
 		info->use = MHP_PAGE_MEMMAP;
 		return true;

@@ -98,14 +98,13 @@ static int view_numa_aware_write(const struct view_at *at, const char *value,
 	return view_set(at, &policy);
 }
 
-/* AUTO is no word of Linux: it is on where it can be. */
+/* AUTO and RANGE are no words of Linux: it is on where it can be. */
 static int view_memmap_read(const struct view_at *at, struct text *t)
 {
 	static const char *const words[] = {
-		[MHP_MEMMAP_AUTO] = "Y",
-		[MHP_MEMMAP_OFF] = "N",
-		[MHP_MEMMAP_ON] = "Y",
-		[MHP_MEMMAP_FORCE] = "force",
+		[MHP_MEMMAP_AUTO] = "Y",  [MHP_MEMMAP_OFF] = "N",
+		[MHP_MEMMAP_ON] = "Y",	  [MHP_MEMMAP_FORCE] = "force",
+		[MHP_MEMMAP_RANGE] = "Y",
 	};
 	struct mhp_policy policy;
 	int err = view_get(at, &policy);

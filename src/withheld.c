@@ -221,12 +221,10 @@ static void lower_rows(struct mhp *m, const struct pageblock *pb, uint32_t from,
 
 /* In use or free since it was used. Whoever looks at it meanwhile may have seen
  * pages that are nobody's: what he would have done is done here. */
-static void lower_in_use(struct mhp *m, const struct pageblock *pb, uint32_t nr,
-			 uint64_t word)
+static void lower_in_use(struct mhp *m, const struct pageblock *pb,
+			 uint32_t from, uint32_t end)
 {
-	uint32_t end = m->layout.pageblock_pages - pageblock_withheld(word);
-
-	lower_rows(m, pb, end - nr, end);
+	lower_rows(m, pb, from, end);
 	if (!pageblock_is_mixed(m, pb))
 		mhp_port_and(pb->word, ~PB_MIXED);
 	pageblock_clear_full(m, pb);
@@ -236,12 +234,29 @@ static void lower_in_use(struct mhp *m, const struct pageblock *pb, uint32_t nr,
 void withheld_lower(struct mhp *m, const struct pageblock *pb, uint32_t nr)
 {
 	uint64_t word = lower_count(m, pb, nr);
+	uint32_t end = m->layout.pageblock_pages - pageblock_withheld(word);
 
 	if (word & PB_DEAD)
 		lower_from_dead(m, pb, word);
 	else if (word & PB_USED)
-		lower_in_use(m, pb, nr, word);
+		lower_in_use(m, pb, end - nr, end);
 	/* R6: it is free since now, or a search has given up on it because its
 	 * word has just changed. */
+	pageblock_clear_nowhole(m, pb);
+}
+
+void withheld_regain(struct mhp *m, const struct pageblock *pb, uint32_t from,
+		     uint32_t end)
+{
+	uint64_t word = lower_count(m, pb, 0);
+
+	if (!(word & PB_DEAD)) {
+		if (word & PB_USED)
+			lower_in_use(m, pb, from, end);
+	} else if (!withheld_covers(m, pb, word)) {
+		lower_from_dead(m, pb, word);
+	} else {
+		return;
+	}
 	pageblock_clear_nowhole(m, pb);
 }

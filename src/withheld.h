@@ -50,4 +50,9 @@ void withheld_raise(struct mhp *m, const struct pageblock *pb, uint32_t nr);
  * pageblock is not isolated; or its block is offline and clean. */
 void withheld_lower(struct mhp *m, const struct pageblock *pb, uint32_t nr);
 
+/** withheld_regain() - pages from @from of the pageblock to @end are not kept
+ * any more because of anything but what is withheld. [mutex] */
+void withheld_regain(struct mhp *m, const struct pageblock *pb, uint32_t from,
+		     uint32_t end);
+
 #endif

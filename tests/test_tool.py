@@ -117,7 +117,6 @@ WRONG_SCENARIOS = [
     ("machine boot=64M descriptor=12\n", 1, "12", "multiple of 8"),
     ("machine boot=64M descriptor=104\n", 1, "104", "8 to 96"),
     ("machine boot=64M memmap_on_memory=yes\n", 1, "yes", "off, on"),
-    ("machine boot=64M memmap_on_memory=range\n", 1, "range", "off, on"),
     ("machine boot=64M auto_online=1\n", 1, "'1'", "online_movable"),
     ("machine boot=64M online_policy=best\n", 1, "best", "auto-movable"),
     ("machine boot=64M auto_movable_ratio=x\n", 1, "'x'", "number"),

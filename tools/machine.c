@@ -158,7 +158,7 @@ int machine_report(struct machine *machine, int rc, struct mhp_report *report,
 
 	if (machine->port->explain)
 		machine->port->explain(machine, report);
-	if (report->pfn != MHP_PFN_NONE)
+	if (report->pfn != MHP_PFN_NONE && report->why != MHP_WHY_DEPENDENT)
 		fill = fill_of_pfn(machine, report->pfn);
 	if (fill)
 		snprintf(report->owner_name, sizeof(report->owner_name), "%s",

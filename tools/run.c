@@ -61,9 +61,7 @@ static int run_memmap(const struct run *r, uint64_t word,
 				     "memmap_on_memory=range or auto; expected "
 				     "off, on or force");
 	else if (word == SCENARIO_MEMMAP_RANGE)
-		return scenario_wrong(
-			r->scenario, "this version cannot do memmap_on_memory"
-				     "=range; expected off, on, force or auto");
+		*mode = MHP_MEMMAP_RANGE;
 	else
 		*mode = MHP_MEMMAP_AUTO;
 	return 0;

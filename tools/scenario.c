@@ -99,7 +99,7 @@ struct command_spec {
 static const struct command_spec command_specs[SCENARIO_NR_VERBS] = {
 	{"machine",
 	 "machine boot=SIZE [nodes=N] [geometry=NAME] [descriptor=BYTES] "
-	 "[memmap_on_memory=off|on|force|auto] [auto_online=TYPE] "
+	 "[memmap_on_memory=off|on|force|range|auto] [auto_online=TYPE] "
 	 "[online_policy=POLICY] [auto_movable_ratio=PERCENT] "
 	 "[movable_node=0|1] [span=SIZE]",
 	 0, 0,

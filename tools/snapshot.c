@@ -14,6 +14,8 @@ const char *snapshot_memmap_word(const struct snapshot_block *block)
 		return "existing";
 	case MHP_PLACEMENT_BLOCK:
 		return "block";
+	case MHP_PLACEMENT_RANGE:
+		return "range";
 	case MHP_PLACEMENT_AUTO:
 	default:
 		return "unknown";

@@ -112,7 +112,7 @@ enum mhp_stage {
 	XX(NO_MEMMAP_MEMORY, "no existing memory for the memmap")             \
 	XX(MAP_FAILED, "the port could not map")                              \
 	XX(PLACEMENT_REFUSED, "the memmap does not fit on the memory itself") \
-	XX(FELL_BACK, "placement fell back to existing memory")               \
+	XX(FELL_BACK, "the placement asked for could not be had")             \
 	XX(LEFT_OFFLINE, "it is there, but not all of it went online")        \
 	XX(VETO, "a notifier refused")                                        \
 	XX(UNMOVABLE, "the page cannot move")                                 \
@@ -144,7 +144,9 @@ enum mhp_stage {
 	XX(DEVICE_CONFIG, "the device's configuration breaks a rule")         \
 	XX(DEVICE_ANSWER, "the device broke its protocol")                    \
 	XX(DEVICE_BUSY, "the device cannot do it now")                        \
-	XX(WRITE_ONLY, "the file can only be written")
+	XX(WRITE_ONLY, "the file can only be written")                        \
+	XX(HOST_OFFLINE, "the block that holds its memmap is not online")     \
+	XX(DEPENDENT, "it holds the memmap of this block")
 
 /** Why a call failed. */
 enum mhp_why {

@@ -184,7 +184,10 @@ struct mhp_add_request {
  * mhp_add() - make a range of memory known
  *
  * Creates its memory blocks, offline. With placement block each carries its
- * memmap and allocator state at its start.
+ * memmap and allocator state at its start. With placement range all of that is
+ * at the start of the range: a block whose pages hold those of others, a host,
+ * goes online before them, offline after them, and leaves with them or behind
+ * them; pages that held those of a block that left become usable.
  *
  * @request: what to add
  * @report: optional; on success its why is MHP_WHY_FELL_BACK if the placement
@@ -207,7 +210,8 @@ MHP_MUST_CHECK MHP_API int mhp_add(struct mhp *m,
  * mhp_hosted_pages() - what memmap and state would take of each block
  *
  * For a driver whose memory is not all there yet: these first pages of each
- * block must be, before it is added.
+ * block, or of the range if the placement becomes MHP_PLACEMENT_RANGE, must be,
+ * before it is added.
  *
  * @range: whole memory blocks, as it would be added
  * @placement: as it would be asked for
@@ -230,7 +234,8 @@ MHP_MUST_CHECK MHP_API int mhp_hosted_pages(struct mhp *m,
  *
  * Context: takes the mutex, waits for readers; may sleep.
  * Return: 0; MHP_ERR_INVAL (empty, not whole blocks); MHP_ERR_NOENT (no block
- *   there); MHP_ERR_BUSY (a block is not offline, or is boot memory);
+ *   there); MHP_ERR_BUSY (a block is not offline, is boot memory, or holds
+ *   the memmap of one that stays);
  *   MHP_ERR_DEADLK. On failure nothing is removed.
  */
 MHP_MUST_CHECK MHP_API int mhp_remove(struct mhp *m, struct mhp_range range,
@@ -262,7 +267,8 @@ MHP_MUST_CHECK MHP_API int mhp_remove_ranges(struct mhp *m,
  *
  * Context: takes the mutex; may sleep.
  * Return: 0; MHP_ERR_NOENT (no such block); MHP_ERR_INVAL (not offline, or bad
- *   type); MHP_ERR_BUSY (in transition); MHP_ERR_HWPOISON (it has bad pages,
+ *   type); MHP_ERR_BUSY (in transition, or the block that holds its memmap
+ *   is not online); MHP_ERR_HWPOISON (it has bad pages,
  *   @report says which is the first); MHP_ERR_DEADLK; or a notifier's veto.
  *   On failure the block is offline as before.
  */
@@ -283,7 +289,8 @@ MHP_MUST_CHECK MHP_API int mhp_block_online(struct mhp *m, uint64_t block_id,
  *
  * Context: takes the mutex; may sleep.
  * Return: 0; MHP_ERR_NOENT; MHP_ERR_INVAL (not online, has holes, in several
- *   zones); MHP_ERR_BUSY (pinned or unmovable page, in transition, or a
+ *   zones); MHP_ERR_BUSY (pinned or unmovable page, in transition, it holds
+ *   the memmap of a block that is not offline, or a
  *   pageblock is isolated: pages are being withheld, or one taken out);
  *   MHP_ERR_NOMEM (nowhere to move to); MHP_ERR_TIMEDOUT; MHP_ERR_DEADLK; or a
  *   notifier's veto. On any failure the block is online as before (what has
@@ -347,9 +354,10 @@ struct mhp_block_info {
 	bool boot;		      /* boot memory */
 	bool has_holes;		      /* boot block that is not all memory */
 	enum mhp_placement placement; /* where its own memmap lives */
-	uint64_t nr_present;	      /* pages that are memory */
-	uint64_t nr_memmap; /* pages in it that hold memmap or state */
-	uint64_t nr_free;   /* pages that can be allocated */
+	mhp_pfn_t memmap_pfn; /* first page of that, or MHP_PFN_NONE: boot */
+	uint64_t nr_present;  /* pages that are memory */
+	uint64_t nr_memmap;   /* pages in it that hold memmap or state */
+	uint64_t nr_free;     /* pages that can be allocated */
 	uint64_t nr_allocated;
 	uint64_t nr_isolated; /* free pages in isolated pageblocks */
 	/* Bad pages: those taken out, and those that are still allocated, or

@@ -51,6 +51,9 @@ enum mhp_event {
 	/* of the node: its first block became known, its last was forgotten */
 	MHP_EVENT_NODE_ALIVE,
 	MHP_EVENT_NODE_GONE,
+	/* pages of an online block, "usable" says which, that held the memmap
+	 * of a block that left are usable since now: as an ONLINE of them */
+	MHP_EVENT_MEMMAP_RELEASED,
 	MHP_NR_EVENTS,
 };
 
@@ -60,7 +63,8 @@ enum mhp_event {
 struct mhp_notice {
 	enum mhp_event event;
 	uint64_t block_id;
-	struct mhp_range usable; /* the block's pages without its own memmap */
+	struct mhp_range usable; /* the block's pages, from the first one that
+				    holds no memmap on */
 	uint8_t zone;		 /* enum mhp_zone_type it enters or leaves */
 	uint8_t node;
 };

@@ -97,15 +97,19 @@ enum mhp_placement {
 	MHP_PLACEMENT_AUTO = 0, /* the engine chooses */
 	MHP_PLACEMENT_EXISTING, /* in memory that is already online */
 	MHP_PLACEMENT_BLOCK,	/* at the start of each memory block itself */
+	MHP_PLACEMENT_RANGE,	/* all of it at the start of the range */
 };
 
 /** The parameter memmap_on_memory: what MHP_PLACEMENT_AUTO of a request means.
  */
 enum mhp_memmap_mode {
-	MHP_MEMMAP_AUTO = 0, /* on the block if it can be */
+	MHP_MEMMAP_AUTO = 0, /* on the memory if it can be: for the whole range
+				if that leaves more gigantic pages, else on each
+				block */
 	MHP_MEMMAP_OFF,	     /* in existing memory */
 	MHP_MEMMAP_ON,	     /* on the block if the rules allow it */
 	MHP_MEMMAP_FORCE,    /* also where Linux's rules waste pages for it */
+	MHP_MEMMAP_RANGE,    /* for the whole range, if it has several blocks */
 };
 
 /**

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* Hosts and dependents of a range with one memmap; see host.h. */
+#include "host.h"
+
+#include "block.h"
+#include "boot_map.h"
+#include "notify.h"
+#include "pageblock.h"
+#include "section.h"
+#include "withheld.h"
+#include "zone.h"
+
+static uint64_t host_links_pfn(const struct mhp_block *blk)
+{
+	return mhp_port_load(&blk->links) & BLOCK_LINKS_PFN;
+}
+
+/* Whether a block is the first of a range that has its memmap at its start. */
+static bool host_is_head(uint64_t status)
+{
+	return block_has(status, BLOCK_RANGE) &&
+	       block_has(status, BLOCK_HOSTED);
+}
+
+bool host_range_of(const struct mhp *m, const struct mhp_block *blk,
+		   struct host_range *range)
+{
+	uint64_t status = block_status(blk);
+
+	if (!block_has(status, BLOCK_RANGE))
+		return false;
+	if (!host_is_head(status)) {
+		blk = section_block(m, host_links_pfn(blk));
+		if (!blk || !host_is_head(block_status(blk)))
+			return false;
+	}
+	range->start_pfn = blk->start_pfn;
+	range->nr_blocks = host_links_pfn(blk);
+	return true;
+}
+
+/* Block @i of a range, if its memmap is there. */
+static struct mhp_block *host_block(const struct mhp *m,
+				    const struct host_range *range, uint64_t i)
+{
+	mhp_pfn_t pfn = range->start_pfn + (i << m->layout.block_order);
+	struct mhp_block *blk = section_block(m, pfn);
+	uint64_t status;
+
+	if (!blk)
+		return NULL;
+	status = block_status(blk);
+	if (!block_has(status, BLOCK_RANGE))
+		return NULL;
+	if (host_is_head(status))
+		return i ? NULL : blk;
+	return host_links_pfn(blk) == range->start_pfn ? blk : NULL;
+}
+
+static struct mhp_range host_block_range(const struct mhp *m,
+					 const struct mhp_block *blk)
+{
+	return mhp_range_make(blk->start_pfn, m->layout.block_pages);
+}
+
+/* The pages of a block that hold pieces, or held some. */
+static struct mhp_range host_pages(const struct mhp *m,
+				   const struct host_range *range,
+				   const struct mhp_block *blk)
+{
+	uint64_t nr = altmap_range_pages(&m->layout, range->nr_blocks);
+
+	return range_cut(mhp_range_make(range->start_pfn, nr),
+			 host_block_range(m, blk));
+}
+
+/* Number of the block that a page is for. */
+static uint64_t host_index(const struct mhp *m, const struct host_range *range,
+			   mhp_pfn_t pfn)
+{
+	/* altmap_range_fits() has seen to it that 32 bits are enough. */
+	return (uint32_t)(pfn - range->start_pfn) /
+	       (uint32_t)m->layout.hosted_pages;
+}
+
+struct mhp_range host_piece(const struct mhp *m, const struct mhp_block *blk)
+{
+	struct host_range range;
+	uint64_t i;
+
+	if (!host_range_of(m, blk, &range))
+		return mhp_range_make(MHP_PFN_NONE, 0);
+	i = (blk->start_pfn - range.start_pfn) >> m->layout.block_order;
+	return mhp_range_make(range.start_pfn +
+				      altmap_range_pages(&m->layout, i),
+			      m->layout.hosted_pages);
+}
+
+struct mhp_block *
+host_next_dependent(struct mhp *m, const struct mhp_block *blk, mhp_pfn_t pfn)
+{
+	struct host_range range;
+	struct mhp_range pages;
+	uint64_t i, last, from;
+
+	if (!host_range_of(m, blk, &range))
+		return NULL;
+	pages = host_pages(m, &range, blk);
+	if (!pages.nr_pages)
+		return NULL;
+	i = host_index(m, &range, pages.start_pfn);
+	last = host_index(m, &range, mhp_range_end_pfn(pages) - 1);
+	from = pfn > range.start_pfn
+		       ? (pfn - range.start_pfn + m->layout.block_pages - 1) >>
+				 m->layout.block_order
+		       : 0;
+	for (i = i > from ? i : from; i <= last; i++) {
+		struct mhp_block *dependent = host_block(m, &range, i);
+
+		if (dependent && dependent != blk)
+			return dependent;
+	}
+	return NULL;
+}
+
+bool host_is(struct mhp *m, const struct mhp_block *blk)
+{
+	return host_next_dependent(m, blk, 0) != NULL;
+}
+
+uint64_t host_kept(const struct mhp *m, const struct mhp_block *blk,
+		   mhp_pfn_t pfn)
+{
+	struct mhp_range row = mhp_range_make(pfn, 64);
+	struct host_range range;
+	uint64_t kept = 0;
+	mhp_pfn_t end;
+
+	if (!host_range_of(m, blk, &range))
+		return 0;
+	row = range_cut(row, host_pages(m, &range, blk));
+	for (; row.nr_pages; row = mhp_range_make(end, row.nr_pages)) {
+		uint64_t i = host_index(m, &range, row.start_pfn);
+		uint64_t nr = range.start_pfn +
+			      altmap_range_pages(&m->layout, i + 1) -
+			      row.start_pfn;
+
+		nr = nr < row.nr_pages ? nr : row.nr_pages;
+		end = row.start_pfn + nr;
+		row.nr_pages -= nr;
+		if (host_block(m, &range, i))
+			kept |= (nr < 64 ? (UINT64_C(1) << nr) - 1 : UINT64_MAX)
+				<< (row.start_pfn - pfn);
+	}
+	return kept;
+}
+
+bool host_has(const struct mhp *m, const struct mhp_block *blk, mhp_pfn_t pfn)
+{
+	uint64_t status = block_status(blk);
+
+	if (block_has(status, BLOCK_GAPS))
+		return host_kept(m, blk, pfn) & 1;
+	return pfn - blk->start_pfn < block_memmap_pages(status);
+}
+
+/* ---- the order ---- */
+
+static int host_busy(struct mhp_report *report, enum mhp_stage stage,
+		     enum mhp_why why, const struct mhp_block *blk)
+{
+	return report_set(report, MHP_ERR_BUSY, stage, why, blk->start_pfn);
+}
+
+int host_check_online(struct mhp *m, const struct mhp_block *blk,
+		      struct mhp_report *report)
+{
+	struct mhp_range piece = host_piece(m, blk);
+	mhp_pfn_t pfn = piece.start_pfn, end = mhp_range_end_pfn(piece);
+
+	if (!piece.nr_pages)
+		return 0;
+	for (; pfn < end; pfn += m->layout.block_pages) {
+		const struct mhp_block *host;
+		uint64_t status;
+
+		pfn &= ~(mhp_pfn_t)(m->layout.block_pages - 1);
+		host = section_block(m, pfn);
+		if (host == blk)
+			continue;
+		status = block_status(host);
+		if (block_life(status) != MHP_BLOCK_ONLINE ||
+		    block_has(status, BLOCK_EJECTING))
+			return host_busy(report, MHP_STAGE_ONLINE,
+					 MHP_WHY_HOST_OFFLINE, host);
+	}
+	return 0;
+}
+
+int host_check_offline(struct mhp *m, const struct mhp_block *blk,
+		       struct mhp_report *report)
+{
+	const struct mhp_block *dependent = host_next_dependent(m, blk, 0);
+
+	for (; dependent;
+	     dependent = host_next_dependent(
+		     m, blk, dependent->start_pfn + m->layout.block_pages))
+		if (block_life(block_status(dependent)) != MHP_BLOCK_OFFLINE)
+			return host_busy(report, MHP_STAGE_OFFLINE,
+					 MHP_WHY_DEPENDENT, dependent);
+	return 0;
+}
+
+static bool host_is_in(const struct mhp_block *blk,
+		       const struct mhp_range *ranges, uint32_t nr)
+{
+	uint32_t i;
+
+	for (i = 0; i < nr; i++)
+		if (blk->start_pfn >= ranges[i].start_pfn &&
+		    blk->start_pfn < mhp_range_end_pfn(ranges[i]))
+			return true;
+	return false;
+}
+
+int host_check_leave(struct mhp *m, const struct mhp_block *blk,
+		     const struct mhp_range *ranges, uint32_t nr,
+		     struct mhp_report *report)
+{
+	const struct mhp_block *dependent = host_next_dependent(m, blk, 0);
+
+	for (; dependent;
+	     dependent = host_next_dependent(
+		     m, blk, dependent->start_pfn + m->layout.block_pages))
+		if (!host_is_in(dependent, ranges, nr))
+			return host_busy(report, MHP_STAGE_REMOVE,
+					 MHP_WHY_DEPENDENT, dependent);
+	return 0;
+}
+
+/* ---- pages that come back ---- */
+
+/* Pageblocks that are all memmap are DEAD: no search looks at them. */
+void host_online(struct mhp *m, struct mhp_block *blk)
+{
+	uint32_t i;
+
+	if (!block_has(block_status(blk), BLOCK_GAPS))
+		return;
+	for (i = 0; i < m->layout.nr_pageblocks; i++) {
+		struct pageblock pb = pageblock_at(m, blk, i);
+		uint64_t word = mhp_port_load(pb.word) & ~PB_DEAD;
+
+		if (withheld_covers(m, &pb, word))
+			word |= PB_DEAD;
+		mhp_port_store(pb.word, word);
+	}
+}
+
+/* Until now nobody has looked at pageblocks that are all memmap; their words
+ * are zero. */
+static void host_show(struct mhp *m, struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+	bool leaves = block_life(status) == MHP_BLOCK_GOING_OFFLINE ||
+		      block_former_zone(status) != MHP_ZONE_NONE;
+	uint32_t i;
+
+	for (i = 0; i < pageblock_first(m, blk); i++) {
+		struct pageblock pb = pageblock_at(m, blk, i);
+
+		mhp_port_store(pb.word, PB_DEAD | (leaves ? PB_ISOLATED : 0));
+	}
+}
+
+/* A run of pages of one block. The record comes first: whoever opens one of
+ * these pageblocks sees it, or is waited for. */
+static void host_give(struct mhp *m, struct mhp_block *blk,
+		      struct mhp_range run)
+{
+	uint64_t status = block_status(blk);
+	bool serves = block_serves(status);
+	mhp_pfn_t pfn = run.start_pfn, end = mhp_range_end_pfn(run);
+
+	if (serves && !block_has(status, BLOCK_GAPS))
+		host_show(m, blk);
+	block_set_flag(blk, BLOCK_GAPS);
+	block_set_memmap_pages(blk, block_memmap_pages(status) -
+					    (uint32_t)run.nr_pages);
+	m->hosted_bytes -= mhp_bytes_from_pages(&m->geometry, run.nr_pages);
+	if (!serves)
+		return;
+	zone_released(m, blk, run.nr_pages);
+	while (pfn < end) {
+		struct pageblock pb = pageblock_of(m, blk, pfn);
+		mhp_pfn_t start = pageblock_pfn(m, &pb);
+		uint64_t to = end - start;
+
+		if (to > m->layout.pageblock_pages)
+			to = m->layout.pageblock_pages;
+		withheld_regain(m, &pb, (uint32_t)(pfn - start), (uint32_t)to);
+		pfn = start + to;
+	}
+	notify_pages(m, blk, MHP_EVENT_MEMMAP_RELEASED, run);
+}
+
+void host_release(struct mhp *m, const struct mhp_block *blk)
+{
+	struct mhp_range piece = host_piece(m, blk);
+	mhp_pfn_t pfn = piece.start_pfn, end = mhp_range_end_pfn(piece), next;
+
+	for (; piece.nr_pages && pfn < end; pfn = next) {
+		struct mhp_block *host = section_block(m, pfn);
+
+		next = (pfn | (m->layout.block_pages - 1)) + 1;
+		next = next < end ? next : end;
+		if (host)
+			host_give(m, host, mhp_range_make(pfn, next - pfn));
+	}
+}

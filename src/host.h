@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hosts and dependents: blocks of a range that was added with one memmap at its
+ * start (placement range), which still go on- and offline, and leave, one by
+ * one.
+ *
+ *   |0 0 0 1 1 1 2 2|2 3 3 3 . . . .|. . . . . . . .|. . . . . . . .|
+ *    block 0         block 1         block 2         block 3
+ *    digits: memmap and state of that block; points: usable pages
+ *
+ * A block whose pages hold memmap or state of others is a host; those are its
+ * dependents. A host is never behind its dependents. A page serves one block.
+ *
+ * INV-28 every dependent that is known has its hosts; one that is online has
+ * them online; a page serves if and only if the block that it is for is known
+ * and has its memmap there; the record of a host counts the pages that serve.
+ *
+ * What it does not do: find other memory for a memmap whose host must leave.
+ */
+#ifndef MHP_SRC_HOST_H
+#define MHP_SRC_HOST_H
+
+#include "altmap.h"
+
+/* The range that a block has its memmap in, as it was added. */
+struct host_range {
+	mhp_pfn_t start_pfn;
+	uint64_t nr_blocks;
+};
+
+/** host_range_of() - the range that a block's memmap is in, or false; [mutex]
+ * or inside a section */
+bool host_range_of(const struct mhp *m, const struct mhp_block *blk,
+		   struct host_range *range);
+
+/** host_is() - whether pages of a block serve others. [mutex] */
+bool host_is(struct mhp *m, const struct mhp_block *blk);
+
+/** host_next_dependent() - the first dependent of a host, other than itself, at
+ * or behind @pfn, or NULL. [mutex] */
+struct mhp_block *
+host_next_dependent(struct mhp *m, const struct mhp_block *blk, mhp_pfn_t pfn);
+
+/** host_piece() - pages that hold memmap and state of a block of a range */
+struct mhp_range host_piece(const struct mhp *m, const struct mhp_block *blk);
+
+/** host_has() - whether a page of an added block holds memmap or state; inside
+ * a section or with the block kept by the mutex */
+bool host_has(const struct mhp *m, const struct mhp_block *blk, mhp_pfn_t pfn);
+
+/** host_kept() - of 64 pages from @pfn on, those of a block of a range that
+ * hold memmap or state: a bit each */
+uint64_t host_kept(const struct mhp *m, const struct mhp_block *blk,
+		   mhp_pfn_t pfn);
+
+/** host_check_online() - whether the hosts of a block are online. [mutex]
+ * Return: 0 or MHP_ERR_BUSY. */
+int host_check_online(struct mhp *m, const struct mhp_block *blk,
+		      struct mhp_report *report);
+
+/** host_check_offline() - whether all dependents of a block are offline.
+ * [mutex] Return: 0 or MHP_ERR_BUSY. */
+int host_check_offline(struct mhp *m, const struct mhp_block *blk,
+		       struct mhp_report *report);
+
+/** host_check_leave() - whether all dependents of a block are in @ranges, or
+ * gone. [mutex] Return: 0 or MHP_ERR_BUSY. */
+int host_check_leave(struct mhp *m, const struct mhp_block *blk,
+		     const struct mhp_range *ranges, uint32_t nr,
+		     struct mhp_report *report);
+
+/** host_online() - the words of a block that goes online say which pageblocks
+ * are all memmap, if there are gaps; its state is clear. [mutex] */
+void host_online(struct mhp *m, struct mhp_block *blk);
+
+/**
+ * host_release() - the pages of a range that held memmap and state of a block
+ * do so no more: make them managed pages of their blocks
+ *
+ * Nobody finds the block there any more, readers who did are gone, and nothing
+ * is mapped to its piece. Hosts that are leaving as well are left out. [mutex]
+ */
+void host_release(struct mhp *m, const struct mhp_block *blk);
+
+#endif
