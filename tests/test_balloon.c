@@ -44,11 +44,11 @@ static void test_hot_add(struct machine *mc)
 /* A block carries its memmap if what is backed covers it. */
 static void test_placement(struct machine *mc)
 {
-	struct balloon_rig *rig = balloon_open(mc, MHP_PLACEMENT_AUTO);
+	struct balloon_rig *rig = balloon_open(mc, MHP_PLACEMENT_BLOCK);
 	uint64_t block = mhp_block_pages(mc->g), nr_hosted;
 
 	assert_int_equal(mhp_hosted_pages(mc->m, rig->b.setup.range,
-					  MHP_PLACEMENT_AUTO, &nr_hosted),
+					  MHP_PLACEMENT_BLOCK, &nr_hosted),
 			 0);
 	assert_true(nr_hosted > 0);
 	assert_int_equal(balloon_hot_add(rig, nr_hosted, NULL), 0);

@@ -15,6 +15,7 @@ static void add_as(struct machine *mc, uint64_t id, uint64_t nr, uint32_t flags,
 {
 	struct mhp_add_request request = {
 		.range = block_range(mc, id, nr),
+		.placement = MHP_PLACEMENT_BLOCK,
 		.flags = flags,
 		.resource = kind,
 	};

@@ -80,13 +80,13 @@ static struct mhp_range block_of(const struct mhp *m, mhp_pfn_t pfn)
 	return mhp_block_range(g, mhp_block_id(g, pfn));
 }
 
-/* Pages of a block that hold its own memmap and state. */
+/* Pages at the start of a block that hold memmap and state. */
 static uint64_t block_nr_hosted(struct mhp *m, mhp_pfn_t pfn)
 {
 	struct mhp_block_info info;
 
 	if (mhp_block_query(m, mhp_block_id(mhp_geometry(m), pfn), &info) ||
-	    info.placement != MHP_PLACEMENT_BLOCK)
+	    info.placement == MHP_PLACEMENT_EXISTING)
 		return 0;
 	return info.nr_memmap;
 }
