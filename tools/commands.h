@@ -25,6 +25,7 @@ int command_finish(int status);
 
 int command_run(int argc, char **argv);
 int command_map(int argc, char **argv);
+int command_plan(int argc, char **argv);
 int command_demo(int argc, char **argv);
 int command_bench(int argc, char **argv);
 

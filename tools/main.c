@@ -24,6 +24,7 @@ struct command {
 static const struct command commands[] = {
 	{"run", "run a scenario on a machine", command_run},
 	{"map", "draw the memory at the end of a scenario", command_map},
+	{"plan", "what plugging memory would cost", command_plan},
 	{"demo", "a cache in memory that comes and goes", command_demo},
 	{"bench", "measure, beside what the machine allows", command_bench},
 };

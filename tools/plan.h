@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mhp plan: rows of a table, one for each geometry, block size, descriptor size
+ * and placement that was asked for, and the two ways to print them. Each number
+ * is mhp_plan()'s, or follows from it and from boot memory here.
+ */
+#ifndef MHP_TOOLS_PLAN_H
+#define MHP_TOOLS_PLAN_H
+
+#include "mhp/mhp.h"
+#include "mhp/plan.h"
+
+/** struct plan_options - what is asked for */
+struct plan_options {
+	enum mhp_profile profile;
+	const char *profile_name;
+	const char *geometry; /* a name, or "all" */
+	uint64_t size_bytes;
+	uint64_t boot_bytes;	   /* 0: not given */
+	uint64_t block_bytes;	   /* 0: the geometry's, or all */
+	uint64_t descriptor_bytes; /* 0: the profile's, or all */
+	uint64_t auto_movable_ratio;
+	bool all_blocks;
+	bool all_descriptors;
+};
+
+/** struct plan_way - a way to place a memmap, as it is called */
+struct plan_way {
+	const char *name; /* a placement, or a word of memmap_on_memory */
+	enum mhp_memmap_mode mode;
+	enum mhp_placement placement;
+};
+
+/** struct plan_row - one line of the answer */
+struct plan_row {
+	const char *geometry_name;
+	struct mhp_geometry geometry;
+	const struct plan_way *way;
+	bool refused;	 /* such a range cannot be added at all */
+	const char *why; /* why so, or why the memmap is not on the memory */
+	struct mhp_plan plan;
+	/* What of existing memory the plug takes; in the Linux profiles without
+	 * the engine's own state and records, which Linux has not. */
+	uint64_t existing_bytes;
+	double overhead_percent; /* of the size: not usable, and existing */
+	/* With boot memory only. */
+	uint64_t boot_left_bytes; /* of it, without its own memmap */
+	bool boot_has_it;	  /* those are enough */
+};
+
+/** struct plan_rows - all rows, in order */
+struct plan_rows {
+	struct plan_row *rows;
+	size_t nr;
+	size_t room;
+};
+
+/** plan_print_table(), plan_print_json() - print all rows */
+void plan_print_table(const struct plan_options *options,
+		      const struct plan_rows *rows);
+void plan_print_json(const struct plan_options *options,
+		     const struct plan_rows *rows);
+
+/** plan_row_make() - work out a row; its first three fields are set */
+void plan_row_make(struct plan_row *row, const struct plan_options *options);
+
+/** plan_is_large() - whether Linux on x86_64 makes memory blocks of 2 GiB if no
+ * size is given: boot memory ends at 64 GiB or above, and no hypervisor */
+bool plan_is_large(const struct plan_options *options, const char *geometry);
+
+/** plan_is_one() - whether all rows differ in their placement only */
+bool plan_is_one(const struct plan_options *options);
+
+#endif

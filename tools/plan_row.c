@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* A row of a plan; see plan.h. */
+#include "plan.h"
+
+#include <string.h>
+
+/* DIMMs begin there or above. */
+#define PLAN_WINDOW_BYTES (UINT64_C(4) << 30)
+
+bool plan_is_one(const struct plan_options *options)
+{
+	return strcmp(options->geometry, "all") != 0 && !options->all_blocks &&
+	       !options->all_descriptors;
+}
+
+/* The hole below 4 GiB moves the end up. */
+bool plan_is_large(const struct plan_options *o, const char *geometry)
+{
+	return !o->block_bytes && !o->all_blocks &&
+	       o->profile != MHP_PROFILE_NATIVE &&
+	       strncmp(geometry, "x86_64", 6) == 0 &&
+	       o->boot_bytes >= UINT64_C(63) << 30;
+}
+
+static uint64_t plan_aligned(uint64_t value, uint64_t to)
+{
+	return (value + to - 1) & ~(to - 1);
+}
+
+/* Aligned as well as helps: to its size's power of two, but no more than a
+ * gigantic page. */
+static mhp_pfn_t plan_start(const struct mhp_geometry *g, uint64_t nr_pages)
+{
+	uint64_t most = UINT64_C(1) << mhp_gigantic_order(g);
+	uint64_t align = mhp_block_pages(g);
+
+	while (align < most && align * 2 <= nr_pages)
+		align *= 2;
+	return plan_aligned(mhp_pages_from_bytes(g, PLAN_WINDOW_BYTES), align);
+}
+
+static void plan_row_costs(struct plan_row *row,
+			   const struct plan_options *options)
+{
+	const struct mhp_plan *plan = &row->plan;
+	uint64_t lost = mhp_bytes_from_pages(&row->geometry,
+					     plan->nr_hosted_pages);
+
+	row->existing_bytes = plan->existing_memmap_bytes;
+	if (options->profile == MHP_PROFILE_NATIVE)
+		row->existing_bytes += plan->existing_state_bytes +
+				       plan->existing_record_bytes;
+	lost += row->existing_bytes;
+	row->overhead_percent = 100.0 * (double)lost /
+				(double)options->size_bytes;
+}
+
+static void plan_row_boot(struct plan_row *row,
+			  const struct plan_options *options)
+{
+	const struct mhp_geometry *g = &row->geometry;
+	uint64_t memmap = plan_aligned(
+		mhp_pages_from_bytes(g, options->boot_bytes) *
+			g->descriptor_bytes,
+		mhp_page_bytes(g));
+
+	row->boot_left_bytes = memmap < options->boot_bytes
+				       ? options->boot_bytes - memmap
+				       : 0;
+	row->boot_has_it = row->existing_bytes <= row->boot_left_bytes;
+}
+
+static const char *plan_refusal(const struct mhp_report *report)
+{
+	if (report->why == MHP_WHY_BEYOND_END)
+		return "there are not so many physical addresses";
+	if (report->why == MHP_WHY_UNALIGNED)
+		return "the size is not whole memory blocks";
+	return report->detail ? report->detail : mhp_strerror(report->code);
+}
+
+void plan_row_make(struct plan_row *row, const struct plan_options *options)
+{
+	const struct mhp_geometry *g = &row->geometry;
+	struct mhp_report report = {.code = 0};
+	struct mhp_plan_request request = {
+		.size_bytes = sizeof(request),
+		.geometry = g,
+		.profile = options->profile,
+		.mode = row->way->mode,
+		.placement = row->way->placement,
+		.auto_movable_ratio = (uint32_t)options->auto_movable_ratio,
+	};
+
+	row->refused = mhp_geometry_check(g, &report) != 0;
+	if (!row->refused) {
+		request.range.nr_pages = mhp_pages_from_bytes(
+			g, options->size_bytes);
+		request.range.start_pfn = plan_start(g, request.range.nr_pages);
+		request.nr_boot_pages = mhp_pages_from_bytes(
+			g, options->boot_bytes);
+		row->refused = options->size_bytes % mhp_block_bytes(g) != 0;
+		report.why = MHP_WHY_UNALIGNED;
+	}
+	if (!row->refused)
+		row->refused = mhp_plan(&request, &row->plan, &report) != 0;
+	row->why = row->refused ? plan_refusal(&report) : row->plan.rule;
+	if (row->refused)
+		return;
+	plan_row_costs(row, options);
+	plan_row_boot(row, options);
+}
