@@ -195,7 +195,8 @@ def test_svg_names():
 def fragmented():
     """A terabyte of which every third block is online, in random zones."""
     dice = random.Random(1)
-    lines = ["machine boot=4G span=4T nodes=2", "plug d size=1T node=1"]
+    lines = ["machine boot=4G span=4T nodes=2 memmap_on_memory=on",
+             "plug d size=1T node=1"]
     lines += [f"write memory{i}/state "
               f"{dice.choice(['online_movable', 'online_kernel'])}"
               for i in range(40, 8232, 3)]
@@ -203,7 +204,8 @@ def fragmented():
 
 
 def test_large():
-    scenario = "machine boot=4G span=4T auto_online=online\nplug d size=1T\n"
+    scenario = ("machine boot=4G span=4T auto_online=online "
+                "memmap_on_memory=on\nplug d size=1T\n")
     got = mhp("map", "-", stdin=scenario)
     case("a terabyte of equal blocks is one row",
          "" if re.search(r"^ +40-8231\|m\.{63}\|$", got.stdout, re.M) and
