@@ -131,6 +131,19 @@ static inline uint64_t mhp_section_pages(const struct mhp_geometry *g)
 	return UINT64_C(1) << (g->section_shift - g->page_shift);
 }
 
+/**
+ * mhp_subsection_pages() - pages of a sub-section, the grain of device ranges:
+ * 2 MiB, but at least a page and at most a section
+ */
+static inline uint64_t mhp_subsection_pages(const struct mhp_geometry *g)
+{
+	unsigned int shift = g->page_shift > 21 ? g->page_shift : 21;
+
+	if (shift > g->section_shift)
+		shift = g->section_shift;
+	return UINT64_C(1) << (shift - g->page_shift);
+}
+
 /** mhp_block_pages() - pages of a memory block */
 static inline uint64_t mhp_block_pages(const struct mhp_geometry *g)
 {

@@ -3,6 +3,7 @@
  * What the parts of the model share: the machine and its address space.
  *
  *   model.c    life, fault plan, clock, mutex, small objects
+ *   span.c     the address space for what follows
  *   mapping.c  linear map and memmap window
  *
  * A test port is strict: what an engine must never do (map twice, unmap what is
@@ -30,6 +31,12 @@ struct mhp_model_object {
 	uint64_t size_bytes;
 };
 
+/* A device range that is mapped. */
+struct mhp_model_range {
+	struct mhp_range range;
+	struct mhp_model_range *next;
+};
+
 struct mhp_model {
 	struct mhp_geometry geometry;
 	uint32_t flags; /* MHP_MODEL_* */
@@ -52,7 +59,8 @@ struct mhp_model {
 	struct mhp_model_span backing;	     /* strict: backing pfn + 1 of each
 					  window page */
 	struct mhp_model_span backs;	     /* strict: a bit for each page */
-	uint64_t nr_mapped; /* [mutex] blocks, and runs of window pages */
+	struct mhp_model_range *devices;     /* [mutex] device ranges */
+	uint64_t nr_mapped; /* [mutex] blocks, device ranges, window pages */
 
 	uint64_t meta_bytes; /* [mutex] given and not back */
 	uint64_t nr_calls;   /* [atomic] fallible ones */

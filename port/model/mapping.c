@@ -3,13 +3,13 @@
  * The model's address space: a linear map, a memmap window, and tables of what
  * is mapped.
  *
- *   linear   | block 0 | block 1 | ...      one byte a block: mapped or not
+ *   linear   | block 0 | block 1 | ...      one byte a block: mapped or not,
+ *                                           and a list of device ranges
  *   window   | page | page | page | ...     one bit a page: mapped or not
  *
- * Both are reserved once, for the whole span, without memory behind them; to
- * map is to note it, to unmap is to drop the content. A window piece that is
- * backed by memory that was in use before is filled with a pattern, as real
- * memory would hold it.
+ * Both are reserved without memory behind them (span.c); to map is to note it,
+ * to unmap is to drop the content. A window piece that is backed by memory that
+ * was in use before is filled with a pattern, as real memory would hold it.
  *
  * What it does not do: put the window and the linear map on the same memory.
  */
@@ -19,175 +19,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "internal.h"
+#include "span.h"
 
 #define DIRTY_BYTE 0xFF
 #define USED_BYTE 0xA5
-/* Alignment of the linear map: as good as that of real memory for most. */
-#define SPAN_ALIGN_BYTES (UINT64_C(2) << 20)
-
-static bool span_create(struct mhp_model_span *span, uint64_t size_bytes,
-			int protection)
-{
-	uint64_t raw_bytes = size_bytes + SPAN_ALIGN_BYTES;
-	uintptr_t start;
-	void *raw;
-
-	if (raw_bytes < size_bytes || raw_bytes != (size_t)raw_bytes)
-		return false;
-	raw = mmap(NULL, (size_t)raw_bytes, protection,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (raw == MAP_FAILED)
-		return false;
-	/* Only advice: a core file or a huge page would hold the empty span. */
-	(void)madvise(raw, (size_t)raw_bytes, MADV_DONTDUMP);
-	(void)madvise(raw, (size_t)raw_bytes, MADV_NOHUGEPAGE);
-	start = ((uintptr_t)raw + SPAN_ALIGN_BYTES - 1) &
-		~(uintptr_t)(SPAN_ALIGN_BYTES - 1);
-	span->raw = raw;
-	span->raw_bytes = raw_bytes;
-	span->base = (uint8_t *)start;
-	span->size_bytes = size_bytes;
-	return true;
-}
-
-static void span_destroy(struct mhp_model_span *span)
-{
-	if (span->raw)
-		munmap(span->raw, (size_t)span->raw_bytes);
-	span->raw = NULL;
-}
-
-static uint64_t model_nr_blocks(const struct mhp_model *model)
-{
-	uint64_t block_pages = mhp_block_pages(&model->geometry);
-
-	return (model->max_pfn + block_pages - 1) / block_pages;
-}
-
-static uint64_t model_nr_pages(const struct mhp_model *model)
-{
-	return model_nr_blocks(model) * mhp_block_pages(&model->geometry);
-}
-
-static uint64_t model_window_pages(const struct mhp_model *model)
-{
-	uint64_t page_bytes = mhp_page_bytes(&model->geometry);
-	uint64_t size_bytes = model_nr_pages(model) *
-			      model->geometry.descriptor_bytes;
-
-	return (size_bytes + page_bytes - 1) / page_bytes;
-}
-
-static uint64_t bits_bytes(uint64_t nr)
-{
-	return (nr + 63) / 64 * 8;
-}
-
-static bool spans_create_strict(struct mhp_model *model)
-{
-	if (!(model->flags & MHP_MODEL_STRICT))
-		return true;
-	return span_create(&model->backs, bits_bytes(model_nr_pages(model)),
-			   PROT_READ | PROT_WRITE) &&
-	       span_create(&model->backing, model_window_pages(model) * 8,
-			   PROT_READ | PROT_WRITE);
-}
-
-static bool spans_create_window(struct mhp_model *model, int protection)
-{
-	uint64_t nr_pages = model_window_pages(model);
-
-	if (model->flags & MHP_MODEL_NO_WINDOW)
-		return true;
-	return span_create(&model->window,
-			   nr_pages << model->geometry.page_shift,
-			   protection) &&
-	       span_create(&model->window_mapped, bits_bytes(nr_pages),
-			   PROT_READ | PROT_WRITE);
-}
-
-static bool spans_create_linear(struct mhp_model *model, int protection)
-{
-	const struct mhp_geometry *g = &model->geometry;
-	uint64_t nr_blocks = model_nr_blocks(model);
-
-	return span_create(&model->linear, nr_blocks << g->block_shift,
-			   protection) &&
-	       span_create(&model->block_mapped, nr_blocks,
-			   PROT_READ | PROT_WRITE) &&
-	       span_create(&model->used,
-			   bits_bytes(nr_blocks * mhp_block_pageblocks(g)),
-			   PROT_READ | PROT_WRITE);
-}
-
-int mhp_model_spans_create(struct mhp_model *model)
-{
-	int protection = model->flags & MHP_MODEL_STRICT
-				 ? PROT_NONE
-				 : PROT_READ | PROT_WRITE;
-
-	if (spans_create_linear(model, protection) &&
-	    spans_create_window(model, protection) &&
-	    spans_create_strict(model))
-		return 0;
-	mhp_model_spans_destroy(model);
-	return MHP_ERR_NOMEM;
-}
-
-void mhp_model_spans_destroy(struct mhp_model *model)
-{
-	span_destroy(&model->linear);
-	span_destroy(&model->block_mapped);
-	span_destroy(&model->used);
-	span_destroy(&model->window);
-	span_destroy(&model->window_mapped);
-	span_destroy(&model->backing);
-	span_destroy(&model->backs);
-}
-
-/* The part of [first, end) that is in word @word of a bitmap. */
-static uint64_t bits_mask(uint64_t word, uint64_t first, uint64_t end)
-{
-	uint64_t mask = UINT64_MAX;
-
-	if (first > word * 64)
-		mask &= UINT64_MAX << (first - word * 64);
-	if (end < word * 64 + 64)
-		mask &= UINT64_MAX >> (word * 64 + 64 - end);
-	return mask;
-}
-
-/* How many of @nr bits from @first on are set. */
-static uint64_t bits_count(const struct mhp_model_span *span, uint64_t first,
-			   uint64_t nr)
-{
-	const uint64_t *words = (const void *)span->base;
-	uint64_t end = first + nr, sum = 0, i;
-
-	for (i = first / 64; nr && i <= (end - 1) / 64; i++)
-		sum += (uint64_t)__builtin_popcountll(
-			__atomic_load_n(&words[i], __ATOMIC_RELAXED) &
-			bits_mask(i, first, end));
-	return sum;
-}
-
-/* Bits of one word may belong to blocks that others use meanwhile. */
-static void bits_fill(struct mhp_model_span *span, uint64_t first, uint64_t nr,
-		      bool value)
-{
-	uint64_t *words = (void *)span->base;
-	uint64_t end = first + nr, i;
-
-	for (i = first / 64; nr && i <= (end - 1) / 64; i++) {
-		uint64_t mask = bits_mask(i, first, end);
-
-		if (value)
-			__atomic_fetch_or(&words[i], mask, __ATOMIC_RELAXED);
-		else
-			__atomic_fetch_and(&words[i], ~mask, __ATOMIC_RELAXED);
-	}
-}
 
 static void model_protect(struct mhp_model *model, uint8_t *at,
 			  uint64_t size_bytes, bool usable)
@@ -220,18 +55,46 @@ static void model_clear(struct mhp_model *model, uint8_t *at,
 		mhp_model_die("the host cannot drop memory");
 }
 
+static bool model_is_block(const struct mhp_model *model,
+			   struct mhp_range range)
+{
+	uint64_t block_pages = mhp_block_pages(&model->geometry);
+
+	return range.nr_pages == block_pages &&
+	       !(range.start_pfn % block_pages);
+}
+
+/* The number of a block, of those that there are. */
 static uint64_t model_block(struct mhp_model *model, struct mhp_range range,
 			    const char *what)
 {
 	const struct mhp_geometry *g = &model->geometry;
 
-	if (range.nr_pages != mhp_block_pages(g) ||
-	    range.start_pfn % range.nr_pages ||
+	if (!model_is_block(model, range) ||
 	    mhp_block_id(g, range.start_pfn) >= model_nr_blocks(model))
 		mhp_model_die("%s: pfn %#llx + %#llx is not a block", what,
 			      (unsigned long long)range.start_pfn,
 			      (unsigned long long)range.nr_pages);
 	return mhp_block_id(g, range.start_pfn);
+}
+
+static bool ranges_meet(struct mhp_range a, struct mhp_range b)
+{
+	return a.start_pfn < mhp_range_end_pfn(b) &&
+	       b.start_pfn < mhp_range_end_pfn(a);
+}
+
+/* Whether all of a range is in a device range that is mapped. */
+static bool model_in_device(const struct mhp_model *model,
+			    struct mhp_range range)
+{
+	const struct mhp_model_range *d;
+
+	for (d = model->devices; d; d = d->next)
+		if (range.start_pfn >= d->range.start_pfn &&
+		    mhp_range_end_pfn(range) <= mhp_range_end_pfn(d->range))
+			return true;
+	return false;
 }
 
 static uint8_t *model_linear(const struct mhp_model *model, mhp_pfn_t pfn)
@@ -266,13 +129,89 @@ static void model_protect_holes(struct mhp_model *model, struct mhp_range range)
 			      (end - at) << model->geometry.page_shift, false);
 }
 
+/* What is mapped for the first time, or again, can be touched and is fresh. */
+static void model_appear(struct mhp_model *model, struct mhp_range range)
+{
+	uint64_t size_bytes = range.nr_pages << model->geometry.page_shift;
+	uint8_t *at = model_linear(model, range.start_pfn);
+
+	model_protect(model, at, size_bytes, true);
+	if (model->flags & MHP_MODEL_DIRTY)
+		memset(at, DIRTY_BYTE, (size_t)size_bytes);
+}
+
+static void model_vanish(struct mhp_model *model, struct mhp_range range)
+{
+	uint64_t size_bytes = range.nr_pages << model->geometry.page_shift;
+	uint8_t *at = model_linear(model, range.start_pfn);
+
+	if (model->backs.base &&
+	    bits_count(&model->backs, range.start_pfn, range.nr_pages))
+		mhp_model_die("unmap_linear: pfn %#llx + %#llx still backs a "
+			      "memmap",
+			      (unsigned long long)range.start_pfn,
+			      (unsigned long long)range.nr_pages);
+	model_protect(model, at, size_bytes, true);
+	if (!(model->flags & MHP_MODEL_STALE))
+		model_clear(model, at, size_bytes);
+	model_protect(model, at, size_bytes, false);
+}
+
+/* A device range is whole sub-sections where no memory is: other device ranges,
+ * blocks that were added, boot memory itself. */
+static void model_check_device(struct mhp_model *model, struct mhp_range range)
+{
+	const struct mhp_geometry *g = &model->geometry;
+	const struct mhp_model_range *d;
+	mhp_pfn_t mask = mhp_subsection_pages(g) - 1;
+	uint32_t i;
+
+	if (!range.nr_pages || (range.start_pfn | range.nr_pages) & mask ||
+	    mhp_range_end_pfn(range) > model_nr_pages(model))
+		mhp_model_die("map_linear: pfn %#llx + %#llx is neither a "
+			      "block nor a device range",
+			      (unsigned long long)range.start_pfn,
+			      (unsigned long long)range.nr_pages);
+	for (d = model->devices; d; d = d->next)
+		if (ranges_meet(d->range, range))
+			mhp_model_die("map_linear: a device range is mapped at "
+				      "pfn %#llx already",
+				      (unsigned long long)range.start_pfn);
+	for (i = 0; i < model->nr_boot; i++)
+		if (ranges_meet(model->boot[i].range, range))
+			mhp_model_die("map_linear: pfn %#llx + %#llx has boot "
+				      "memory",
+				      (unsigned long long)range.start_pfn,
+				      (unsigned long long)range.nr_pages);
+}
+
+static int model_map_device(struct mhp_model *model, struct mhp_range range,
+			    void **va)
+{
+	struct mhp_model_range *d;
+
+	model_check_device(model, range);
+	if (mhp_model_fails(model))
+		return MHP_ERR_NOMEM;
+	d = malloc(sizeof(*d));
+	if (!d)
+		return MHP_ERR_NOMEM;
+	*d = (struct mhp_model_range){.range = range, .next = model->devices};
+	model->devices = d;
+	model->nr_mapped++;
+	model_appear(model, range);
+	*va = model_linear(model, range.start_pfn);
+	return 0;
+}
+
 int mhp_model_map_linear(void *ctx, struct mhp_range range, void **va)
 {
 	struct mhp_model *model = ctx;
-	uint64_t block = model_block(model, range, "map_linear");
-	uint64_t size_bytes = mhp_block_bytes(&model->geometry);
-	uint8_t *at = model_linear(model, range.start_pfn);
+	uint64_t block;
 
+	if (!model_is_block(model, range))
+		return model_map_device(model, range, va);
+	block = model_block(model, range, "map_linear");
 	if (model->block_mapped.base[block])
 		mhp_model_die("map_linear: block %llu is mapped already",
 			      (unsigned long long)block);
@@ -280,36 +219,48 @@ int mhp_model_map_linear(void *ctx, struct mhp_range range, void **va)
 		return MHP_ERR_NOMEM;
 	model->block_mapped.base[block] = 1;
 	model->nr_mapped++;
-	model_protect(model, at, size_bytes, true);
-	if (model->flags & MHP_MODEL_DIRTY)
-		memset(at, DIRTY_BYTE, (size_t)size_bytes);
+	model_appear(model, range);
 	model_protect_holes(model, range);
-	*va = at;
+	*va = model_linear(model, range.start_pfn);
 	return 0;
+}
+
+static void model_unmap_device(struct mhp_model *model, struct mhp_range range)
+{
+	struct mhp_model_range **link = &model->devices, *d;
+
+	while (*link && ((*link)->range.start_pfn != range.start_pfn ||
+			 (*link)->range.nr_pages != range.nr_pages))
+		link = &(*link)->next;
+	d = *link;
+	if (!d)
+		mhp_model_die("unmap_linear: pfn %#llx + %#llx is not mapped",
+			      (unsigned long long)range.start_pfn,
+			      (unsigned long long)range.nr_pages);
+	*link = d->next;
+	free(d);
+	model->nr_mapped--;
+	model_vanish(model, range);
 }
 
 void mhp_model_unmap_linear(void *ctx, struct mhp_range range)
 {
 	struct mhp_model *model = ctx;
-	uint64_t block = model_block(model, range, "unmap_linear");
 	uint64_t nr = mhp_block_pageblocks(&model->geometry);
-	uint64_t size_bytes = mhp_block_bytes(&model->geometry);
-	uint8_t *at = model_linear(model, range.start_pfn);
+	uint64_t block;
 
+	if (!model_is_block(model, range)) {
+		model_unmap_device(model, range);
+		return;
+	}
+	block = model_block(model, range, "unmap_linear");
 	if (!model->block_mapped.base[block])
 		mhp_model_die("unmap_linear: block %llu is not mapped",
-			      (unsigned long long)block);
-	if (model->backs.base &&
-	    bits_count(&model->backs, range.start_pfn, range.nr_pages))
-		mhp_model_die("unmap_linear: block %llu still backs a memmap",
 			      (unsigned long long)block);
 	model->block_mapped.base[block] = 0;
 	model->nr_mapped--;
 	bits_fill(&model->used, block * nr, nr, false);
-	model_protect(model, at, size_bytes, true);
-	if (!(model->flags & MHP_MODEL_STALE))
-		model_clear(model, at, size_bytes);
-	model_protect(model, at, size_bytes, false);
+	model_vanish(model, range);
 }
 
 void mhp_model_scrub(void *ctx, struct mhp_range range)
@@ -339,25 +290,39 @@ static uint64_t model_window_page(struct mhp_model *model,
 	return offset_bytes >> model->geometry.page_shift;
 }
 
-/* A piece describes pages of one block and stands in memory that is there. */
-static void model_check_piece(struct mhp_model *model, uint64_t offset_bytes,
-			      uint64_t size_bytes, mhp_pfn_t backing_pfn)
+/* A piece describes pages of one block, or of one device range. */
+static void model_check_described(struct mhp_model *model,
+				  uint64_t offset_bytes, uint64_t size_bytes)
 {
 	const struct mhp_geometry *g = &model->geometry;
-	uint64_t nr = size_bytes >> g->page_shift;
 	uint64_t block_bytes = mhp_block_pages(g) * g->descriptor_bytes;
+	mhp_pfn_t first = offset_bytes / g->descriptor_bytes;
+	mhp_pfn_t end = (offset_bytes + size_bytes) / g->descriptor_bytes;
+
+	if (offset_bytes / block_bytes ==
+		    (offset_bytes + size_bytes - 1) / block_bytes ||
+	    model_in_device(model, mhp_range_make(first, end - first)))
+		return;
+	mhp_model_die("map_memmap: %#llx + %#llx are of two blocks",
+		      (unsigned long long)offset_bytes,
+		      (unsigned long long)size_bytes);
+}
+
+/* It stands in memory that is there. */
+static void model_check_backing(struct mhp_model *model,
+				struct mhp_range backing)
+{
+	const struct mhp_geometry *g = &model->geometry;
+	mhp_pfn_t end = mhp_range_end_pfn(backing);
 	uint64_t id;
 
-	if (offset_bytes / block_bytes !=
-	    (offset_bytes + size_bytes - 1) / block_bytes)
-		mhp_model_die("map_memmap: %#llx + %#llx are of two blocks",
-			      (unsigned long long)offset_bytes,
-			      (unsigned long long)size_bytes);
-	if (backing_pfn + nr > model_nr_pages(model))
+	if (end > model_nr_pages(model))
 		mhp_model_die("map_memmap: pfn %#llx is beyond the machine",
-			      (unsigned long long)backing_pfn);
-	for (id = mhp_block_id(g, backing_pfn);
-	     id <= mhp_block_id(g, backing_pfn + nr - 1); id++)
+			      (unsigned long long)backing.start_pfn);
+	if (model_in_device(model, backing))
+		return;
+	for (id = mhp_block_id(g, backing.start_pfn);
+	     id <= mhp_block_id(g, end - 1); id++)
 		if (!model->block_mapped.base[id])
 			mhp_model_die("map_memmap: backing block %llu is not "
 				      "mapped",
@@ -418,7 +383,8 @@ int mhp_model_map_memmap(void *ctx, uint64_t offset_bytes, uint64_t size_bytes,
 	int byte;
 
 	page = model_window_page(model, offset_bytes, size_bytes, "map_memmap");
-	model_check_piece(model, offset_bytes, size_bytes, backing_pfn);
+	model_check_described(model, offset_bytes, size_bytes);
+	model_check_backing(model, mhp_range_make(backing_pfn, nr));
 	if (bits_count(&model->window_mapped, page, nr))
 		mhp_model_die("map_memmap: %#llx + %#llx is mapped already",
 			      (unsigned long long)offset_bytes,
