@@ -34,6 +34,26 @@
 /** altmap_layout() - compute the layout for a checked geometry */
 void altmap_layout(const struct mhp_geometry *g, struct layout *layout);
 
+/* What is set aside at the start of a range: a head that a driver keeps, then
+ * the memmap. A memory block has no head. */
+struct altmap {
+	uint64_t nr_reserved; /* pages */
+	uint64_t nr_memmap;   /* pages */
+};
+
+/** altmap_offset() - the first page behind it, counted from the start */
+static inline uint64_t altmap_offset(const struct altmap *altmap)
+{
+	return altmap->nr_reserved + altmap->nr_memmap;
+}
+
+/** altmap_leaves() - whether it leaves a page of a range of @nr_pages */
+static inline bool altmap_leaves(const struct altmap *altmap, uint64_t nr_pages)
+{
+	return altmap->nr_reserved < nr_pages &&
+	       altmap->nr_memmap < nr_pages - altmap->nr_reserved;
+}
+
 /** altmap_memmap_pages() - pages that the descriptors of @nr_pages pages take,
  * rounded up */
 uint64_t altmap_memmap_pages(const struct mhp_geometry *g, uint64_t nr_pages);

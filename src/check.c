@@ -9,9 +9,11 @@
 #include "block.h"
 #include "boot_map.h"
 #include "check_bad.h"
+#include "check_device.h"
 #include "check_host.h"
 #include "check_pageblock.h"
 #include "desc.h"
+#include "device.h"
 #include "group.h"
 #include "node.h"
 #include "phase.h"
@@ -112,10 +114,12 @@ static int check_resource(struct mhp *m, const struct mhp_block *blk,
 
 /* INV-16: a memmap in existing memory is a chain of the engine's own pages, in
  * memory that serves, and large enough. */
-static int check_chain(struct mhp *m, const struct mhp_block *blk,
+static int check_chain(struct mhp *m, const struct span *span,
 		       struct check_sums *sums, struct mhp_report *report)
 {
-	mhp_pfn_t pfn = block_memmap_pfn(blk);
+	uint64_t nr_needed = altmap_memmap_pages(&m->geometry,
+						 span->range.nr_pages);
+	mhp_pfn_t pfn = span->memmap_pfn;
 	uint64_t nr_pages = 0;
 
 	while (pfn != MHP_PFN_NONE) {
@@ -130,12 +134,11 @@ static int check_chain(struct mhp *m, const struct mhp_block *blk,
 		nr_pages += UINT64_C(1) << info.order;
 		cookie = info.cookie;
 		pfn = cookie == MHP_COOKIE_MAX ? MHP_PFN_NONE : cookie;
-		if (nr_pages > 2 * m->layout.memmap_pages)
+		if (nr_pages > 2 * nr_needed)
 			break;
 	}
-	if (nr_pages < m->layout.memmap_pages ||
-	    nr_pages >= 2 * m->layout.memmap_pages)
-		return check_broken(report, 16, blk->start_pfn);
+	if (nr_pages < nr_needed || (nr_pages && nr_pages >= 2 * nr_needed))
+		return check_broken(report, 16, span->range.start_pfn);
 	sums->existing_memmap_bytes += mhp_bytes_from_pages(&m->geometry,
 							    nr_pages);
 	return 0;
@@ -144,6 +147,7 @@ static int check_chain(struct mhp *m, const struct mhp_block *blk,
 static int check_placement(struct mhp *m, const struct mhp_block *blk,
 			   struct check_sums *sums, struct mhp_report *report)
 {
+	struct span span = block_span(m, blk, 0);
 	uint64_t status = block_status(blk);
 
 	if (block_has(status, BLOCK_BOOT))
@@ -156,7 +160,7 @@ static int check_placement(struct mhp *m, const struct mhp_block *blk,
 			       : check_broken(report, 28, blk->start_pfn);
 	if (!block_has(status, BLOCK_HOSTED)) {
 		sums->existing_state_bytes += m->layout.state_bytes;
-		return check_chain(m, blk, sums, report);
+		return check_chain(m, &span, sums, report);
 	}
 	if (block_memmap_pfn(blk) != MHP_PFN_NONE ||
 	    blk->state != blk->linear + m->layout.hosted_state_offset)
@@ -277,6 +281,26 @@ static int check_zone(struct mhp *m, unsigned int node, unsigned int type,
 	return check_list(m, node, type, report);
 }
 
+/* INV-26, and INV-16 for the memmaps of device ranges. */
+static int check_device_ranges(struct mhp *m, struct check_sums *sums,
+			       struct mhp_report *report)
+{
+	const struct mhp_device *dev;
+	mhp_pfn_t pfn = MHP_PFN_NONE;
+	int err = 0;
+
+	if (check_devices(m, &pfn))
+		return check_broken(report, 26, pfn);
+	for (dev = m->devices; dev && !err; dev = dev->next) {
+		struct span span = device_span(m, dev);
+
+		sums->hosted_pages += dev->altmap.nr_memmap;
+		if (!dev->hosted)
+			err = check_chain(m, &span, sums, report);
+	}
+	return err;
+}
+
 /* INV-13: the accounts of memory taken are the sums over the blocks. */
 static int check_accounts(struct mhp *m, const struct check_sums *sums,
 			  struct mhp_report *report)
@@ -384,8 +408,11 @@ static int check_locked(struct mhp *m, struct mhp_report *report)
 				    m, blk->start_pfn + m->layout.block_pages))
 		err = check_block(m, blk, &sums, report);
 	for (node = 0; node < m->geometry.nr_nodes; node++)
-		for (type = MHP_ZONE_DMA; !err && type < MHP_NR_ZONES; type++)
+		for (type = MHP_ZONE_DMA; !err && type < MHP_ZONE_DEVICE;
+		     type++)
 			err = check_zone(m, node, type, report);
+	if (!err)
+		err = check_device_ranges(m, &sums, report);
 	if (!err)
 		err = check_accounts(m, &sums, report);
 	if (!err)

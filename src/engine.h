@@ -276,9 +276,11 @@ struct mhp {
 	struct eject *ejects;	  /* [mutex] those that run */
 	struct mhp_policy policy; /* [mutex] */
 	mhp_word_t holder;	  /* who runs under the mutex; 0: nobody */
-	uint64_t nr_blocks_added; /* [mutex] records of added blocks */
-	uint64_t nr_steps;	  /* [mutex] steps of offlinings that run */
-	uint64_t nr_leaves;	  /* [mutex] */
+	struct mhp_device *devices; /* [rcu] device ranges, by address */
+	uint64_t nr_devices;	    /* [mutex] */
+	uint64_t nr_blocks_added;   /* [mutex] records of added blocks */
+	uint64_t nr_steps;	    /* [mutex] steps of offlinings that run */
+	uint64_t nr_leaves;	    /* [mutex] */
 	uint64_t existing_memmap_bytes; /* [mutex] */
 	uint64_t existing_state_bytes;	/* [mutex] */
 	uint64_t hosted_bytes;		/* [mutex] */

@@ -12,6 +12,7 @@
 #include "bad.h"
 #include "boot_map.h"
 #include "desc.h"
+#include "device.h"
 #include "host.h"
 #include "section.h"
 #include "withheld.h"
@@ -308,6 +309,12 @@ int mhp_frame_alloc_bulk(struct mhp *m, const struct mhp_request *request,
 	return (int)got;
 }
 
+/* What it is to free a page that is no memory. */
+static int frame_free_nowhere(const struct mhp *m, mhp_pfn_t pfn)
+{
+	return device_lookup(m, pfn) ? MHP_ERR_INVAL : MHP_ERR_FAULT;
+}
+
 /* Whether an allocation of so many pages may begin at a page: natural alignment
  * below a pageblock, else that of a pageblock. */
 static bool frame_is_head(const struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages)
@@ -332,7 +339,7 @@ static int frame_free_check(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 	if (!block_has(status, BLOCK_BOOT))
 		return host_has(m, blk, pfn) ? MHP_ERR_INVAL : 0;
 	if (!boot_is_present(m, pfn, &node))
-		return MHP_ERR_FAULT;
+		return frame_free_nowhere(m, pfn);
 	return boot_kept(m, pfn) & 1 ? MHP_ERR_INVAL : 0;
 }
 
@@ -378,6 +385,8 @@ frame_free_slow(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages, bool engine)
 	struct pageblock pb;
 	int err = MHP_ERR_FAULT;
 
+	if (!blk)
+		err = frame_free_nowhere(m, pfn);
 	if (!blk || !block_serves(block_status(blk)))
 		goto unlock;
 	err = frame_free_check(m, blk, pfn, nr_pages);
@@ -492,6 +501,7 @@ int mhp_frame_free_bulk(struct mhp *m, unsigned int order, uint32_t nr,
 
 void *mhp_frame_extra(struct mhp *m, mhp_pfn_t pfn)
 {
+	const struct mhp_device *dev;
 	struct mhp_block *blk;
 	void *extra = NULL;
 
@@ -499,7 +509,10 @@ void *mhp_frame_extra(struct mhp *m, mhp_pfn_t pfn)
 		return NULL;
 	mhp_port_read_lock();
 	blk = section_block(m, pfn);
-	if (blk && block_serves(block_status(blk)))
+	dev = device_beside(m, blk, pfn);
+	if (dev)
+		extra = device_desc(m, dev, pfn) + MHP_DESC_ENGINE_BYTES;
+	else if (blk && block_serves(block_status(blk)))
 		extra = desc_word(m, blk, pfn) + 1;
 	mhp_port_read_unlock();
 	return extra;
@@ -507,12 +520,18 @@ void *mhp_frame_extra(struct mhp *m, mhp_pfn_t pfn)
 
 void *mhp_frame_address(struct mhp *m, mhp_pfn_t pfn)
 {
+	const struct mhp_device *dev;
 	struct mhp_block *blk;
 	void *address = NULL;
 
 	mhp_port_read_lock();
 	blk = section_block(m, pfn);
-	if (blk)
+	dev = device_beside(m, blk, pfn);
+	if (dev)
+		address = dev->linear +
+			  mhp_bytes_from_pages(&m->geometry,
+					       pfn - dev->range.start_pfn);
+	else if (blk)
 		address = blk->linear +
 			  mhp_bytes_from_pages(&m->geometry,
 					       pfn - blk->start_pfn);

@@ -13,6 +13,7 @@
 #include "altmap.h"
 #include "block.h"
 #include "describe.h"
+#include "device.h"
 #include "group.h"
 #include "node.h"
 #include "notify.h"
@@ -58,7 +59,11 @@ static int add_check_overlap(struct mhp *m, struct mhp_range range,
 			     struct mhp_report *report)
 {
 	struct mhp_block *blk = section_next_block(m, range.start_pfn);
+	const struct mhp_device *dev = device_overlap(m, range);
 
+	if (dev)
+		return report_set(report, MHP_ERR_EXIST, MHP_STAGE_ADD,
+				  MHP_WHY_OVERLAP, dev->range.start_pfn);
 	if (!blk || blk->start_pfn >= mhp_range_end_pfn(range))
 		return 0;
 	return report_set(report, MHP_ERR_EXIST, MHP_STAGE_ADD, MHP_WHY_OVERLAP,

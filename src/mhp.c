@@ -7,6 +7,7 @@
  */
 #include "altmap.h"
 #include "boot.h"
+#include "device.h"
 #include "engine.h"
 #include "hotplug.h"
 #include "libc.h"
@@ -349,6 +350,7 @@ int mhp_init(void *buffer, size_t size_bytes, const struct mhp_config *config,
 void mhp_fini(struct mhp *m)
 {
 	MHP_FATAL(!mhp_lock(m));
+	device_fini(m);
 	hotplug_fini(m);
 	boot_fini(m);
 	mhp_unlock(m);

@@ -15,7 +15,8 @@ static bool node_is_empty(struct mhp *m, unsigned int node)
 {
 	unsigned int zone;
 
-	for (zone = MHP_ZONE_DMA; zone < MHP_NR_ZONES; zone++)
+	/* Device ranges are no memory to allocate. */
+	for (zone = MHP_ZONE_DMA; zone < MHP_ZONE_DEVICE; zone++)
 		if (zone_of(m, node, (enum mhp_zone_type)zone)->nr_present)
 			return false;
 	return true;

@@ -7,6 +7,7 @@
 #include "block.h"
 #include "boot_map.h"
 #include "desc.h"
+#include "device.h"
 #include "frame.h"
 #include "host.h"
 #include "section.h"
@@ -230,6 +231,20 @@ static void page_query(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 		info->use = MHP_PAGE_OFFLINE;
 }
 
+/* A page of a device range, whose zone it is in whatever it holds. */
+static void page_query_device(struct mhp *m, mhp_pfn_t pfn,
+			      struct mhp_page_info *info)
+{
+	const struct mhp_device *dev = device_lookup(m, pfn);
+
+	if (!dev)
+		return;
+	info->use = device_use(dev, pfn);
+	info->zone = MHP_ZONE_DEVICE;
+	info->node = (uint8_t)dev->node;
+	info->poisoned = bad_find(m, pfn);
+}
+
 int mhp_frame_query(struct mhp *m, mhp_pfn_t pfn, struct mhp_page_info *info)
 {
 	struct mhp_block *blk;
@@ -240,6 +255,8 @@ int mhp_frame_query(struct mhp *m, mhp_pfn_t pfn, struct mhp_page_info *info)
 	blk = section_block(m, pfn);
 	if (blk)
 		page_query(m, blk, pfn, info);
+	if (!blk || info->use == MHP_PAGE_HOLE)
+		page_query_device(m, pfn, info);
 	mhp_port_read_unlock();
 	return 0;
 }

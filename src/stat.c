@@ -3,6 +3,7 @@
  * here it is only read. */
 #include "stat.h"
 #include "count.h"
+#include "device.h"
 #include "section.h"
 #include "zone.h"
 
@@ -17,7 +18,8 @@ const char *mhp_zone_name(enum mhp_zone_type zone)
 
 uint64_t stat_record_bytes(const struct mhp *m)
 {
-	return m->nr_blocks_added * sizeof(struct mhp_block);
+	return m->nr_blocks_added * sizeof(struct mhp_block) +
+	       m->nr_devices * sizeof(struct mhp_device);
 }
 
 static uint64_t stat_index_bytes(const struct mhp *m)

@@ -14,6 +14,7 @@
 #include "block.h"
 #include "boot_map.h"
 #include "desc.h"
+#include "device.h"
 #include "frame.h"
 #include "libc.h"
 #include "section.h"
@@ -40,6 +41,14 @@ static uint64_t take(uint64_t *left, uint64_t mask, uint64_t *nr)
 	return taken;
 }
 
+/* In a hole there may be a device range. */
+static enum mhp_page_use hole_use(const struct mhp *m, mhp_pfn_t pfn)
+{
+	const struct mhp_device *dev = device_lookup(m, pfn);
+
+	return dev ? device_use(dev, pfn) : MHP_PAGE_HOLE;
+}
+
 /* Pages of boot memory that the allocator never gets: there are few. */
 static void tally_boot(const struct slice *s, uint32_t row, uint64_t fixed)
 {
@@ -50,7 +59,7 @@ static void tally_boot(const struct slice *s, uint32_t row, uint64_t fixed)
 		mhp_pfn_t at = pfn + (unsigned int)__builtin_ctzll(fixed);
 
 		if (!boot_is_present(s->m, at, &node))
-			s->tally->nr[MHP_PAGE_HOLE]++;
+			s->tally->nr[hole_use(s->m, at)]++;
 		else if (boot_is_meta(s->m, at))
 			s->tally->nr[MHP_PAGE_MEMMAP]++;
 		else
@@ -238,12 +247,15 @@ static uint64_t tally_next(struct mhp *m, struct mhp_range range,
 	if (range.start_pfn < m->max_pfn)
 		blk = section_next_block(m, range.start_pfn);
 	if (!blk || blk->start_pfn >= mhp_range_end_pfn(range)) {
-		tally->nr[MHP_PAGE_ABSENT] += range.nr_pages;
+		device_tally(m, range, tally->nr);
 		return range.nr_pages;
 	}
 	part = range_cut(range,
 			 mhp_range_make(blk->start_pfn, m->layout.block_pages));
-	tally->nr[MHP_PAGE_ABSENT] += part.start_pfn - range.start_pfn;
+	device_tally(m,
+		     mhp_range_make(range.start_pfn,
+				    part.start_pfn - range.start_pfn),
+		     tally->nr);
 	tally_block(m, blk, part, tally);
 	return mhp_range_end_pfn(part) - range.start_pfn;
 }

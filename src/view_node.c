@@ -90,7 +90,7 @@ static int view_nodes_with(const struct view_at *at, struct text *t,
 
 static int view_nodes_memory_read(const struct view_at *at, struct text *t)
 {
-	return view_nodes_with(at, t, MHP_ZONE_DEVICE);
+	return view_nodes_with(at, t, MHP_ZONE_MOVABLE);
 }
 
 static int view_nodes_normal_read(const struct view_at *at, struct text *t)

@@ -259,6 +259,9 @@ static int zone_visit_info(struct zone_walk *w)
 
 	if (err)
 		return view_pass(w->at, err);
+	/* Linux counts pages as present when they go online. */
+	if (w->zone == MHP_ZONE_DEVICE)
+		w->info.nr_present = 0;
 	zone_title(w);
 	text_char(w->t, '\n');
 	if (w->info.nr_present && !w->told_node) {
@@ -289,7 +292,7 @@ static int zone_visit_buddy(struct zone_walk *w)
 	int order, nr;
 
 	nr = mhp_zone_sizes(w->at->m, w->node, w->zone, &w->info);
-	if (!nr && !w->info.nr_present)
+	if (!nr && (!w->info.nr_present || w->zone == MHP_ZONE_DEVICE))
 		return 0;
 	if (!nr)
 		nr = mhp_zone_runs(w->at->m, w->node, w->zone, nr_runs);
@@ -340,6 +343,19 @@ static void iomem_line(const struct view_at *at, struct text *t,
 	text_char(t, '\n');
 }
 
+/* Device ranges from @pfn on that begin before @end_pfn. */
+static void iomem_devices(const struct view_at *at, struct text *t,
+			  mhp_pfn_t pfn, mhp_pfn_t end_pfn)
+{
+	struct mhp_device_info device;
+
+	while (!mhp_device_next(at->m, pfn, &device) &&
+	       device.range.start_pfn < end_pfn) {
+		iomem_line(at, t, device.range, device.name);
+		pfn = mhp_range_end_pfn(device.range);
+	}
+}
+
 static int iomem_read(const struct view_at *at, struct text *t)
 {
 	struct mhp_resource resource = {.range = {0, 0}};
@@ -347,11 +363,15 @@ static int iomem_read(const struct view_at *at, struct text *t)
 	int err;
 
 	while (!(err = mhp_resource_next(at->m, pfn, &resource))) {
+		iomem_devices(at, t, pfn, resource.range.start_pfn);
 		iomem_line(at, t, resource.range,
 			   mhp_resource_name(resource.kind));
 		pfn = mhp_range_end_pfn(resource.range);
 	}
-	return err == MHP_ERR_NOENT ? 0 : view_pass(at, err);
+	if (err != MHP_ERR_NOENT)
+		return view_pass(at, err);
+	iomem_devices(at, t, pfn, MHP_PFN_NONE);
+	return 0;
 }
 
 static const struct view_entry view_proc_entries[] = {

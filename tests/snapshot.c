@@ -112,6 +112,23 @@ static void snapshot_blocks(struct machine *mc, struct text *text,
 	}
 }
 
+static void snapshot_devices(struct machine *mc, struct text *text)
+{
+	struct mhp_device_info d = {.range = {0, 0}};
+
+	while (!mhp_device_next(mc->m, mhp_range_end_pfn(d.range), &d)) {
+		text_add(text,
+			 "device %" PRIu64 " + %" PRIu64
+			 " node %u placement %d reserved %" PRIu64
+			 " memmap %" PRIu64 " data %" PRIu64 " + %" PRIu64
+			 " name %s\n",
+			 d.range.start_pfn, d.range.nr_pages, d.node,
+			 (int)d.placement, d.nr_reserved, d.nr_memmap,
+			 d.data.start_pfn, d.data.nr_pages, d.name);
+		snapshot_pages(mc, text, d.range);
+	}
+}
+
 static void snapshot_zones(struct machine *mc, struct text *text,
 			   unsigned int leave_out)
 {
@@ -119,7 +136,7 @@ static void snapshot_zones(struct machine *mc, struct text *text,
 	int zone;
 
 	for (node = 0; node < mc->g->nr_nodes; node++) {
-		for (zone = MHP_ZONE_DMA; zone <= MHP_ZONE_MOVABLE; zone++) {
+		for (zone = MHP_ZONE_DMA; zone < MHP_NR_ZONES; zone++) {
 			struct mhp_zone_info z = zone_info(
 				mc, node, (enum mhp_zone_type)zone);
 
@@ -160,6 +177,7 @@ char *snapshot(struct machine *mc, unsigned int leave_out)
 	struct mhp_stat s = stat_now(mc);
 
 	snapshot_blocks(mc, &text, leave_out);
+	snapshot_devices(mc, &text);
 	snapshot_zones(mc, &text, leave_out);
 	text_add(&text,
 		 "present %" PRIu64 " managed %" PRIu64 " poisoned %" PRIu64

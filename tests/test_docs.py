@@ -90,9 +90,10 @@ def check_invariants():
 def header_errors():
     """Public calls that can fail, each with the errors its header names."""
     calls = {}
-    for name in ("acpi_dimm", "balloon", "dax_kmem", "dimm_bus", "extent",
-                 "frame", "lmb", "mhp", "notify", "offline", "owner", "plan",
-                 "poison", "policy", "standby", "view", "virtio_mem", "withhold"):
+    for name in ("acpi_dimm", "balloon", "dax_kmem", "device", "dimm_bus",
+                 "extent", "frame", "lmb", "mhp", "notify", "offline", "owner",
+                 "plan", "poison", "policy", "standby", "view", "virtio_mem",
+                 "withhold"):
         text = text_of(f"include/mhp/{name}.h")
         for comment in re.findall(r"^/\*\*\n \* (mhp_\w+\(\) - .*?)\*/", text,
                                   re.M | re.S):

@@ -27,6 +27,7 @@ struct trial {
 	enum mhp_model_fault how;
 	uint64_t k;
 	unsigned int leave_out; /* of the comparison */
+	struct mhp_device *device;
 };
 
 /* A call that can fail: how the machine gets ready, and the call itself. */
@@ -166,6 +167,29 @@ static int call_alloc(struct trial *t)
 	return err;
 }
 
+/* As many sub-sections as blocks, behind a head of a page. */
+static int call_device_add(struct trial *t)
+{
+	struct mhp_device_request request = {
+		.range = {block_start(&t->mc, FIRST_BLOCK),
+			  t->nr * mhp_subsection_pages(t->mc.g)},
+		.placement = t->placement,
+		.nr_reserved_pages = 1,
+	};
+
+	return mhp_device_add(t->mc.m, &request, &t->device, NULL);
+}
+
+static void ready_device(struct trial *t)
+{
+	assert_int_equal(call_device_add(t), 0);
+}
+
+static int call_device_remove(struct trial *t)
+{
+	return mhp_device_remove(t->mc.m, t->device);
+}
+
 static const struct subject subjects[] = {
 	{"add", ready_nothing, call_add, 0},
 	{"online", ready_added, call_online, 0},
@@ -179,6 +203,8 @@ static const struct subject subjects[] = {
 	{"withhold", ready_used, call_withhold, SNAP_NO_PAGES},
 	{"release", ready_withheld, call_release, 0},
 	{"ranges", ready_online, call_ranges, SNAP_NO_PAGES},
+	{"device_add", ready_nothing, call_device_add, 0},
+	{"device_remove", ready_device, call_device_remove, 0},
 };
 
 /* Pages in use, wherever they are: none gets lost, none is left over. */
@@ -263,12 +289,15 @@ static void walk_all(struct machine *mc, const struct subject *s)
 			    MHP_MODEL_FAIL_FROM_THEN);
 	}
 	/* Removing and releasing must not need anything that could fail. */
-	if (!strcmp(s->name, "remove") || !strcmp(s->name, "release"))
+	if (!strcmp(s->name, "remove") || !strcmp(s->name, "release") ||
+	    !strcmp(s->name, "device_remove"))
 		assert_int_equal(sum, 0);
 	/* What moves may need a pageblock that was never used. */
 	if (!strcmp(s->name, "withhold"))
 		assert_true(sum > 0);
 	/* Adding needs a mapping and a record for each block at least. */
+	if (!strcmp(s->name, "device_add"))
+		assert_true(sum >= 2 * 2 * 2 * 2);
 	if (!strcmp(s->name, "add"))
 		assert_true(sum >= 2 * 2 * 2 * (1 + 5));
 }
@@ -323,6 +352,16 @@ static void test_ranges(struct machine *mc)
 	walk_all(mc, &subjects[9]);
 }
 
+static void test_device_add(struct machine *mc)
+{
+	walk_all(mc, &subjects[10]);
+}
+
+static void test_device_remove(struct machine *mc)
+{
+	walk_all(mc, &subjects[11]);
+}
+
 static const struct machine_test tests[] = {
 	{"add", test_add},
 	{"online", test_online},
@@ -334,6 +373,8 @@ static const struct machine_test tests[] = {
 	{"withhold", test_withhold},
 	{"release", test_release},
 	{"ranges", test_ranges},
+	{"device_add", test_device_add},
+	{"device_remove", test_device_remove},
 };
 
 int main(void)

@@ -146,7 +146,8 @@ enum mhp_stage {
 	XX(DEVICE_BUSY, "the device cannot do it now")                        \
 	XX(WRITE_ONLY, "the file can only be written")                        \
 	XX(HOST_OFFLINE, "the block that holds its memmap is not online")     \
-	XX(DEPENDENT, "it holds the memmap of this block")
+	XX(DEPENDENT, "it holds the memmap of this block")                    \
+	XX(NOT_SUBSECTIONS, "start and size must be whole sub-sections")
 
 /** Why a call failed. */
 enum mhp_why {

@@ -85,8 +85,9 @@ MHP_MUST_CHECK MHP_API int mhp_frame_alloc(struct mhp *m,
  *
  * Context: any but NMI; lock-free.
  * Return: 0; MHP_ERR_ALREADY (it is free); MHP_ERR_INVAL (not allocated with
- *   that order, memmap, withheld, or bad and taken out); MHP_ERR_FAULT (no
- *   memory of this instance, or offline). Nothing is freed on failure.
+ *   that order, memmap, withheld, bad and taken out, or of a device range);
+ *   MHP_ERR_FAULT (no memory of this instance, or offline). Nothing is freed on
+ *   failure.
  */
 MHP_API int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order);
 
@@ -158,12 +159,14 @@ enum mhp_page_use {
 	MHP_PAGE_HOLE,	     /* inside a boot block, but no memory */
 	MHP_PAGE_OFFLINE,    /* its block is offline */
 	MHP_PAGE_MEMMAP,     /* holds memmap or allocator state */
-	MHP_PAGE_RESERVED,   /* boot memory kept by the embedder */
+	MHP_PAGE_RESERVED,   /* boot memory kept by the embedder, or the head of
+				a device range */
 	MHP_PAGE_FREE,
 	MHP_PAGE_ISOLATED, /* free, in an isolated pageblock */
 	MHP_PAGE_ALLOCATED,
 	MHP_PAGE_POISONED, /* bad, and taken out */
 	MHP_PAGE_WITHHELD, /* kept from the allocator, see withhold.h */
+	MHP_PAGE_DEVICE,   /* of a device range, see device.h */
 	MHP_NR_PAGE_USES,
 };
 
@@ -225,25 +228,27 @@ mhp_frame_tally(struct mhp *m, struct mhp_range range, struct mhp_tally *tally);
 /**
  * mhp_frame_extra() - the embedder's bytes of a page's descriptor
  *
- * @pfn: a page that the caller holds
+ * @pfn: a page that the caller holds, or of a device range of its own
  *
  * The bytes behind the engine's first MHP_DESC_ENGINE_BYTES of the descriptor
- * belong to whoever holds the page. They hold anything at allocation.
+ * belong to whoever holds the page. They hold anything at allocation, and when
+ * a device range is added.
  *
- * Context: any; the pointer is good as long as the page is held.
+ * Context: any; the pointer is good as long as the page is held, or the device
+ *   range is there.
  * Return: the bytes; NULL if the descriptor has no more than the engine's, or
- *   @pfn is not online memory.
+ *   @pfn is neither online memory nor of a device range.
  */
 MHP_API void *mhp_frame_extra(struct mhp *m, mhp_pfn_t pfn);
 
 /**
  * mhp_frame_address() - address of a page in the linear map
  *
- * @pfn: a page that the caller holds
+ * @pfn: a page that the caller holds, or of a device range of its own
  *
  * Context: any.
- * Return: its address, from ops->map_linear; NULL if no block is there (a hole
- *   of a boot block has an address, but no memory).
+ * Return: its address, from ops->map_linear; NULL if no block and no device
+ *   range is there (a hole of a boot block has an address, but no memory).
  */
 MHP_API void *mhp_frame_address(struct mhp *m, mhp_pfn_t pfn);
 

@@ -21,6 +21,7 @@
 #define MHP_MHP_H
 
 #include "mhp/config.h"
+#include "mhp/device.h"
 #include "mhp/err.h"
 #include "mhp/frame.h"
 #include "mhp/geometry.h"

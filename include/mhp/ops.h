@@ -35,10 +35,12 @@ struct mhp_ops {
 	/**
 	 * @map_linear: make a range addressable
 	 *
-	 * Called once for each memory block, added or boot, before anything of
-	 * it is touched. Stores in @va the address of its first byte; the
-	 * block's bytes follow one another. For a boot block the engine
-	 * touches nothing in its holes.
+	 * Called once for each memory block, added or boot, and for each device
+	 * range (device.h), before anything of it is touched. Stores in @va the
+	 * address of its first byte; the range's bytes follow one another. For
+	 * a boot block the engine touches nothing in its holes, but a device
+	 * range, of whole sub-sections, may be in one. Of a device range it
+	 * touches what holds the memmap, and nothing else.
 	 *
 	 * Context: [mutex], may sleep. Return: 0 or a negative errno value.
 	 */
@@ -58,7 +60,7 @@ struct mhp_ops {
 	 * Maps [@offset_bytes, @offset_bytes + @size_bytes) of the window
 	 * (mhp_config.window) to the physical pages from @backing_pfn on.
 	 * Offset and size are whole pages. Never covers descriptors of two
-	 * memory blocks.
+	 * memory blocks or device ranges.
 	 *
 	 * Optional: without it (and without unmap_memmap) descriptors are
 	 * reached through the linear map, and a memmap in existing memory must
@@ -80,7 +82,8 @@ struct mhp_ops {
 	/**
 	 * @meta_alloc: a small object in existing memory
 	 *
-	 * For records (64 bytes a block), index leaves, and the allocator state
+	 * For records (64 bytes a block, a few more for a device range), index
+	 * leaves, and the allocator state
 	 * of blocks whose memmap is in existing memory (for those @node is the
 	 * block's, else MHP_NODE_ANY). Aligned to 64 bytes; need not be zeroed.
 	 *
