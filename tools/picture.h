@@ -84,7 +84,8 @@ struct picture {
 	bool has_gigantic[PICTURE_NR_GIGANTIC];
 	uint64_t nr_gigantic_free;
 	uint64_t nr_gigantic_could_be;
-	mhp_pfn_t judged_end_pfn; /* the last gigantic page that was looked at */
+	/* The last gigantic page that was looked at. */
+	mhp_pfn_t judged_end_pfn;
 	enum picture_gigantic judged;
 	mhp_pfn_t *pinned; /* pages, ascending */
 	size_t nr_pinned;

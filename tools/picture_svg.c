@@ -131,6 +131,16 @@ static void svg_text(const struct svg *svg, unsigned int x, unsigned int y,
 	fputs("</text>\n", svg->to);
 }
 
+static void cell_add(struct picture_cell *sum, const struct picture_cell *cell)
+{
+	unsigned int use;
+
+	for (use = 0; use < MHP_NR_PAGE_USES; use++)
+		sum->tally.nr[use] += cell->tally.nr[use];
+	sum->tally.nr_memmap_elsewhere += cell->tally.nr_memmap_elsewhere;
+	sum->nr_pinned += cell->nr_pinned;
+}
+
 /* What is where in a run of cells, for whoever points at it. */
 static void svg_tooltip(const struct svg *svg, const struct picture_row *row,
 			unsigned int from, unsigned int end)
@@ -148,6 +158,7 @@ static void svg_tooltip(const struct svg *svg, const struct picture_row *row,
 	};
 	const struct mhp_geometry *g = &svg->p->machine->layout.geometry;
 	struct mhp_range first = picture_cell_range(svg->p, row, from);
+	struct picture_cell sum = {.nr_pinned = 0};
 	char size[SIZE_TEXT_MAX];
 	unsigned int i, use;
 
@@ -155,14 +166,17 @@ static void svg_tooltip(const struct svg *svg, const struct picture_row *row,
 		   size);
 	fprintf(svg->to, "<title>0x%" PRIx64 ", %s; pages:",
 		mhp_pa_from_pfn(g, first.start_pfn).bytes, size);
-	for (use = 0; use < MHP_NR_PAGE_USES; use++) {
-		uint64_t nr = 0;
-
-		for (i = from; i < end; i++)
-			nr += row->cells[i].tally.nr[use];
-		if (nr && names[use])
-			fprintf(svg->to, " %" PRIu64 " %s", nr, names[use]);
-	}
+	for (i = from; i < end; i++)
+		cell_add(&sum, &row->cells[i]);
+	for (use = 0; use < MHP_NR_PAGE_USES; use++)
+		if (sum.tally.nr[use] && names[use])
+			fprintf(svg->to, " %" PRIu64 " %s", sum.tally.nr[use],
+				names[use]);
+	if (sum.tally.nr_memmap_elsewhere)
+		fprintf(svg->to, "; %" PRIu64 " of them memmap of other blocks",
+			sum.tally.nr_memmap_elsewhere);
+	if (sum.nr_pinned)
+		fprintf(svg->to, "; %" PRIu64 " of them pinned", sum.nr_pinned);
 	fputs("</title>", svg->to);
 }
 
