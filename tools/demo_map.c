@@ -7,9 +7,6 @@
 
 #include "demo.h"
 
-/* Pages of a cell that are looked at, at most. */
-#define SAMPLES_MAX 64
-
 /* How a cell looks. */
 struct look {
 	const char *ascii;
@@ -32,36 +29,23 @@ static const struct look looks[MAP_NR_CELLS] = {
 
 /* ---- taking ---- */
 
-/* Pages by use, of those that were looked at. */
-struct tally {
-	unsigned int nr[MHP_NR_PAGE_USES];
-};
-
 static bool is_within(mhp_pfn_t pfn, mhp_pfn_t start_pfn, uint64_t nr_pages)
 {
 	return pfn >= start_pfn && pfn - start_pfn < nr_pages;
 }
 
-static struct tally tally_pages(struct mhp *m, struct mhp_range range)
+static struct mhp_tally tally_pages(struct mhp *m, struct mhp_range range)
 {
-	/* Odd: what is aligned must not be seen more often. */
-	uint64_t stride = range.nr_pages / SAMPLES_MAX | 1;
-	struct mhp_page_info info;
-	struct tally tally = {0};
-	uint64_t i;
+	struct mhp_tally tally = {{0}, 0, 0};
 
-	for (i = 0; i < range.nr_pages; i += stride) {
-		(void)mhp_frame_query(m, range.start_pfn + i, &info);
-		tally.nr[info.use]++;
-	}
+	(void)!mhp_frame_tally(m, range, &tally);
 	return tally;
 }
 
-static enum map_cell cell_level(const struct tally *tally)
+static enum map_cell cell_level(const struct mhp_tally *tally)
 {
-	unsigned int used = tally->nr[MHP_PAGE_ALLOCATED];
-	unsigned int left = tally->nr[MHP_PAGE_FREE] +
-			    tally->nr[MHP_PAGE_ISOLATED];
+	uint64_t used = tally->nr[MHP_PAGE_ALLOCATED];
+	uint64_t left = tally->nr[MHP_PAGE_FREE] + tally->nr[MHP_PAGE_ISOLATED];
 
 	if (used > 15 * left)
 		return MAP_USED;
@@ -74,7 +58,8 @@ static enum map_cell cell_level(const struct tally *tally)
 	return tally->nr[MHP_PAGE_OFFLINE] ? MAP_OFFLINE : MAP_NOTHING;
 }
 
-static enum map_cell cell_of(struct mhp_range range, const struct tally *tally,
+static enum map_cell cell_of(struct mhp_range range,
+			     const struct mhp_tally *tally,
 			     mhp_pfn_t pinned_pfn)
 {
 	if (is_within(pinned_pfn, range.start_pfn, range.nr_pages))
@@ -95,11 +80,12 @@ static void row_take(struct mhp *m, struct map_row *row, struct mhp_range range,
 		     uint64_t row_pages, mhp_pfn_t pinned_pfn)
 {
 	struct mhp_range cell = {range.start_pfn, row_pages / MAP_COLUMNS};
-	unsigned int used = 0, all = 0, i;
+	uint64_t used = 0, all = 0;
+	unsigned int i;
 
 	row->block_id = mhp_block_id(mhp_geometry(m), range.start_pfn);
 	for (i = 0; i < MAP_COLUMNS; i++, cell.start_pfn += cell.nr_pages) {
-		struct tally tally;
+		struct mhp_tally tally;
 
 		row->cells[i] = MAP_NOTHING;
 		if (cell.start_pfn >= mhp_range_end_pfn(range))
@@ -112,7 +98,7 @@ static void row_take(struct mhp *m, struct map_row *row, struct mhp_range range,
 		       tally.nr[MHP_PAGE_ISOLATED];
 		row->is_there |= !tally.nr[MHP_PAGE_ABSENT];
 	}
-	row->used_percent = all ? used * 100 / all : 0;
+	row->used_percent = all ? (unsigned int)(used * 100 / all) : 0;
 }
 
 static void map_region(struct demo *d, struct demo_map *map, const char *name,
