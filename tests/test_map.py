@@ -33,6 +33,7 @@ TEXTS = {
     "lmbs": [],
     "nodes": ["--profile", "linux-6.12"],
     "pinned": [],
+    "range": [],
     "vmem": [],
 }
 
@@ -211,6 +212,12 @@ def test_large():
          "" if re.search(r"^ +40-8231\|m\.{63}\|$", got.stdout, re.M) and
          len(got.stdout.splitlines()) < 30 else got.stdout)
     case("and a small SVG", svg_wrong(*svg_of("-", stdin=scenario)))
+    scenario = scenario.replace("=on\n", "=range\n")
+    got = mhp("map", "-", stdin=scenario)
+    case("with one memmap nearly all of it is gigantic pages",
+         "" if re.search(r"^ +80-8231\|\.{64}\|G$", got.stdout, re.M) and
+         "memmap range in 40" in got.stdout and
+         "gigantic pages of 1G: 1021 free, 0" in got.stdout else got.stdout)
     got = mhp("map", "-", stdin=fragmented())
     rows = [line for line in got.stdout.splitlines() if "|" in line]
     case("a terabyte of different blocks has few rows",

@@ -183,6 +183,16 @@ static bool facts_same(const struct picture_facts *a,
 	       a->zone == b->zone && a->node == b->node;
 }
 
+uint64_t picture_host_id(const struct picture *p, uint64_t block_id)
+{
+	struct mhp_block_info info;
+
+	if (mhp_block_query(p->machine->mhp, block_id, &info) ||
+	    info.memmap_pfn == MHP_PFN_NONE)
+		return PICTURE_NO_HOST;
+	return mhp_block_id(&p->machine->layout.geometry, info.memmap_pfn);
+}
+
 /* Leave what is true of both. */
 static void facts_merge(struct picture_facts *facts,
 			const struct picture_facts *block)
@@ -260,6 +270,7 @@ static int take_row(struct picture *p, uint64_t first_id)
 		.nr_alike = 1,
 	};
 	row->facts = take_facts(p, first_id, row->last_id);
+	row->host_id = picture_host_id(p, first_id);
 	picture_gigantic_take(p, row);
 	if (take_cells(p, row))
 		return -1;

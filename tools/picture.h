@@ -70,6 +70,8 @@ struct picture_row {
 	uint64_t last_id; /* exclusive; rows that are alike are in here */
 	uint64_t nr_alike;
 	struct picture_facts facts;
+	uint64_t host_id; /* block that the memmap of its first one begins in */
+	unsigned int y;	  /* for who draws it */
 	enum picture_gigantic gigantic;
 	struct picture_cell *cells; /* nr_cells */
 };
@@ -116,6 +118,11 @@ struct mhp_range picture_cell_range(const struct picture *p,
 /** picture_same_group() - whether row @i belongs to the same group as the one
  * before it */
 bool picture_same_group(const struct picture *p, size_t i);
+
+/** picture_host_id() - the block that the memmap of a block begins in;
+ * PICTURE_NO_HOST: none that is known */
+uint64_t picture_host_id(const struct picture *p, uint64_t block_id);
+#define PICTURE_NO_HOST UINT64_MAX
 
 /** picture_group_end() - index behind the last row of the group of row @i */
 size_t picture_group_end(const struct picture *p, size_t i);

@@ -11,32 +11,28 @@
  *          +-----------------------------------------------------------+
  *   legend
  *
+ * Where one memmap is for a range, arrows lead from the row that holds it to
+ * those that it is of.
+ *
  * Colours are those of Okabe and Ito, which people who see fewer colours can
  * tell apart; letters and hatching say the same again.
  */
 #include <inttypes.h>
 #include <string.h>
 
-#include "picture.h"
+#include "picture_svg.h"
 #include "size.h"
 
 /* All in pixels. */
 #define SVG_WIDTH 940
-#define SVG_BAR_X 190
-#define SVG_BAR_WIDTH 640
-#define SVG_GIGANTIC_X 840
-#define SVG_GIGANTIC_WIDTH 10
-#define SVG_COUNT_X 860
-#define SVG_ROW 14
-#define SVG_ROW_GAP 2
-#define SVG_STACK 3 /* by which rows behind a row stick out */
+#define SVG_ARROW_X 15
+#define SVG_ARROW_END 38
 #define SVG_HEAD 74 /* title and scale */
 #define SVG_NODE_HEAD 20
 #define SVG_GROUP_HEAD 19
 #define SVG_GROUP_GAP 8
 #define SVG_LEGEND_COLUMN 225
 #define SVG_LEGEND_ROW 20
-#define SVG_LETTER_WIDTH 9
 
 /* More would be too large a file: each is at most 220 bytes. */
 #define SVG_MAX_RUNS 1100
@@ -44,14 +40,7 @@
 #define SVG_CELLS 256
 #define SVG_CELLS_MIN 64
 
-struct style {
-	const char *class;
-	const char *fill;
-	const char *letter; /* in runs that are wide enough, or "" */
-	const char *ink;    /* of the letter */
-};
-
-static const struct style styles[PICTURE_NR_KINDS] = {
+const struct svg_style svg_styles[PICTURE_NR_KINDS] = {
 	[PICTURE_ABSENT] = {"a", "none", "", ""},
 	[PICTURE_OFFLINE] = {"o", "url(#offline)", "", ""},
 	[PICTURE_FREE] = {"f", "#f0f0f0", "", ""},
@@ -97,14 +86,10 @@ static const char *const svg_css =
 	".bar{fill:none;stroke:#666;stroke-width:.6;pointer-events:none}\n"
 	".stack{fill:#fff;stroke:#888;stroke-width:.6}\n"
 	".tick{stroke:#888;stroke-width:.6}\n"
+	".arrow{fill:none;stroke:#0072b2;stroke-width:1.2}\n"
+	".tip{fill:#0072b2}\n"
 	".G{fill:#cc79a7}\n"
 	".g{fill:#fff;stroke:#cc79a7;stroke-dasharray:2 1}\n";
-
-struct svg {
-	const struct picture *p;
-	FILE *to;
-	unsigned int y;
-};
 
 /* ---- text ---- */
 
@@ -123,199 +108,12 @@ static void put_text(FILE *to, const char *text)
 	}
 }
 
-static void svg_text(const struct svg *svg, unsigned int x, unsigned int y,
-		     const char *class, const char *text)
+void svg_text(const struct svg *svg, unsigned int x, unsigned int y,
+	      const char *class, const char *text)
 {
 	fprintf(svg->to, "<text x=\"%u\" y=\"%u\" class=\"%s\">", x, y, class);
 	put_text(svg->to, text);
 	fputs("</text>\n", svg->to);
-}
-
-static void cell_add(struct picture_cell *sum, const struct picture_cell *cell)
-{
-	unsigned int use;
-
-	for (use = 0; use < MHP_NR_PAGE_USES; use++)
-		sum->tally.nr[use] += cell->tally.nr[use];
-	sum->tally.nr_memmap_elsewhere += cell->tally.nr_memmap_elsewhere;
-	sum->nr_pinned += cell->nr_pinned;
-}
-
-/* What is where in a run of cells, for whoever points at it. */
-static void svg_tooltip(const struct svg *svg, const struct picture_row *row,
-			unsigned int from, unsigned int end)
-{
-	static const char *const names[MHP_NR_PAGE_USES] = {
-		[MHP_PAGE_HOLE] = "hole",
-		[MHP_PAGE_OFFLINE] = "offline",
-		[MHP_PAGE_MEMMAP] = "memmap",
-		[MHP_PAGE_RESERVED] = "reserved",
-		[MHP_PAGE_FREE] = "free",
-		[MHP_PAGE_ISOLATED] = "isolated",
-		[MHP_PAGE_ALLOCATED] = "allocated",
-		[MHP_PAGE_POISONED] = "bad",
-		[MHP_PAGE_WITHHELD] = "withheld",
-	};
-	const struct mhp_geometry *g = &svg->p->machine->layout.geometry;
-	struct mhp_range first = picture_cell_range(svg->p, row, from);
-	struct picture_cell sum = {.nr_pinned = 0};
-	char size[SIZE_TEXT_MAX];
-	unsigned int i, use;
-
-	size_print(mhp_bytes_from_pages(g, first.nr_pages * (end - from)),
-		   size);
-	fprintf(svg->to, "<title>0x%" PRIx64 ", %s; pages:",
-		mhp_pa_from_pfn(g, first.start_pfn).bytes, size);
-	for (i = from; i < end; i++)
-		cell_add(&sum, &row->cells[i]);
-	for (use = 0; use < MHP_NR_PAGE_USES; use++)
-		if (sum.tally.nr[use] && names[use])
-			fprintf(svg->to, " %" PRIu64 " %s", sum.tally.nr[use],
-				names[use]);
-	if (sum.tally.nr_memmap_elsewhere)
-		fprintf(svg->to, "; %" PRIu64 " of them memmap of other blocks",
-			sum.tally.nr_memmap_elsewhere);
-	if (sum.nr_pinned)
-		fprintf(svg->to, "; %" PRIu64 " of them pinned", sum.nr_pinned);
-	fputs("</title>", svg->to);
-}
-
-/* ---- rows ---- */
-
-static bool row_is_stack(const struct picture_row *row)
-{
-	return row->nr_alike > 1;
-}
-
-static unsigned int row_height(const struct picture_row *row)
-{
-	return SVG_ROW + SVG_ROW_GAP + (row_is_stack(row) ? 2 * SVG_STACK : 0);
-}
-
-/* In tenths of a pixel, which is exact for 64 cells and more. */
-static unsigned int cell_x(const struct svg *svg, unsigned int i)
-{
-	return SVG_BAR_X * 10 + i * (SVG_BAR_WIDTH * 10 / svg->p->nr_cells);
-}
-
-static void svg_run(const struct svg *svg, const struct picture_row *row,
-		    unsigned int from, unsigned int end)
-{
-	const struct style *style = &styles[row->cells[from].kind];
-	unsigned int x = cell_x(svg, from), width = cell_x(svg, end) - x;
-
-	fprintf(svg->to,
-		"<rect class=\"%s\" x=\"%u.%u\" y=\"%u\" width=\"%u.%u\" "
-		"height=\"%u\">",
-		style->class, x / 10, x % 10, svg->y, width / 10, width % 10,
-		SVG_ROW);
-	svg_tooltip(svg, row, from, end);
-	fputs("</rect>\n", svg->to);
-	if (*style->letter && width >= SVG_LETTER_WIDTH * 10)
-		fprintf(svg->to,
-			"<text class=\"q\" x=\"%u\" y=\"%u\" "
-			"style=\"fill:%s\">%s</text>\n",
-			(x + width / 2) / 10, svg->y + SVG_ROW - 3, style->ink,
-			style->letter);
-}
-
-static void svg_cells(const struct svg *svg, const struct picture_row *row)
-{
-	unsigned int from = 0, i;
-
-	for (i = 1; i <= svg->p->nr_cells; i++) {
-		if (i < svg->p->nr_cells &&
-		    row->cells[i].kind == row->cells[from].kind)
-			continue;
-		if (row->cells[from].kind != PICTURE_ABSENT)
-			svg_run(svg, row, from, i);
-		from = i;
-	}
-}
-
-/* Rows that are alike lie behind the one that is drawn. */
-static void svg_stack(const struct svg *svg, const struct picture_row *row)
-{
-	unsigned int i, nr = row->nr_alike > 2 ? 2 : 1;
-
-	for (i = nr; i; i--)
-		fprintf(svg->to,
-			"<rect class=\"stack\" x=\"%u\" y=\"%u\" "
-			"width=\"%u\" height=\"%u\"/>\n",
-			SVG_BAR_X + i * SVG_STACK, svg->y + i * SVG_STACK,
-			SVG_BAR_WIDTH, SVG_ROW);
-	fprintf(svg->to,
-		"<rect x=\"%u\" y=\"%u\" width=\"%u\" height=\"%u\" "
-		"fill=\"#fff\"/>\n",
-		SVG_BAR_X, svg->y, SVG_BAR_WIDTH, SVG_ROW);
-}
-
-static void svg_labels(const struct svg *svg, const struct picture_row *row)
-{
-	uint64_t bytes = mhp_block_bytes(&svg->p->machine->layout.geometry);
-	unsigned int y = svg->y + SVG_ROW - 3;
-	char text[64];
-
-	if (row->last_id == row->first_id + 1)
-		snprintf(text, sizeof(text), "%" PRIu64, row->first_id);
-	else
-		snprintf(text, sizeof(text), "%" PRIu64 "-%" PRIu64,
-			 row->first_id, row->last_id - 1);
-	svg_text(svg, SVG_BAR_X - 90, y, "d", text);
-	snprintf(text, sizeof(text), "0x%" PRIx64, row->first_id * bytes);
-	svg_text(svg, SVG_BAR_X - 6, y, "d s", text);
-	if (!row_is_stack(row))
-		return;
-	snprintf(text, sizeof(text), "\xc3\x97 %" PRIu64, row->nr_alike);
-	fprintf(svg->to, "<text x=\"%u\" y=\"%u\" class=\"b\">%s</text>\n",
-		SVG_COUNT_X, y, text);
-}
-
-/* A bar goes on to the next row if a gigantic page does. */
-static bool gigantic_goes_on(const struct svg *svg, size_t i)
-{
-	const struct mhp_geometry *g = &svg->p->machine->layout.geometry;
-	const struct picture_row *row = &svg->p->rows[i];
-	mhp_pfn_t end = row->last_id * mhp_block_pages(g);
-
-	return i + 1 < picture_group_end(svg->p, i) &&
-	       row[1].gigantic == row->gigantic &&
-	       end & ((UINT64_C(1) << mhp_gigantic_order(g)) - 1);
-}
-
-static void svg_gigantic(const struct svg *svg, size_t i)
-{
-	const struct picture_row *row = &svg->p->rows[i];
-	unsigned int height = SVG_ROW;
-
-	if (row->gigantic == PICTURE_NO_GIGANTIC)
-		return;
-	if (gigantic_goes_on(svg, i))
-		height = row_height(row);
-	fprintf(svg->to,
-		"<rect class=\"%s\" x=\"%u\" y=\"%u\" width=\"%u\" "
-		"height=\"%u\"/>\n",
-		row->gigantic == PICTURE_IS_FREE ? "G" : "g", SVG_GIGANTIC_X,
-		svg->y, SVG_GIGANTIC_WIDTH, height);
-}
-
-static void svg_row(struct svg *svg, size_t i)
-{
-	const struct picture_row *row = &svg->p->rows[i];
-
-	svg_labels(svg, row);
-	if (row_is_stack(row))
-		svg_stack(svg, row);
-	svg_cells(svg, row);
-	fprintf(svg->to,
-		"<rect fill=\"url(#pageblocks)\" x=\"%u\" y=\"%u\" "
-		"width=\"%u\" height=\"%u\" style=\"pointer-events:none\"/>"
-		"<rect class=\"bar\" x=\"%u\" y=\"%u\" width=\"%u\" "
-		"height=\"%u\"/>\n",
-		SVG_BAR_X, svg->y, SVG_BAR_WIDTH, SVG_ROW, SVG_BAR_X, svg->y,
-		SVG_BAR_WIDTH, SVG_ROW);
-	svg_gigantic(svg, i);
-	svg->y += row_height(row);
 }
 
 /* ---- groups and nodes ---- */
@@ -364,6 +162,64 @@ static size_t svg_node(struct svg *svg, size_t i)
 		top, SVG_WIDTH - 20, svg->y - top);
 	svg->y += SVG_GROUP_GAP;
 	return i;
+}
+
+/* ---- who describes whom ---- */
+
+/* The row of a block, or NULL. */
+static const struct picture_row *row_of(const struct picture *p, uint64_t id)
+{
+	size_t i;
+
+	for (i = 0; i < p->nr_rows; i++)
+		if (id >= p->rows[i].first_id && id < p->rows[i].last_id)
+			return &p->rows[i];
+	return NULL;
+}
+
+/* From the row that holds a memmap to one that it is of. */
+static void svg_arrow(const struct svg *svg, const struct picture_row *host,
+		      const struct picture_row *row)
+{
+	fprintf(svg->to,
+		"<path class=\"arrow\" d=\"M%u %uH%uV%uH%u\"/>"
+		"<path class=\"tip\" d=\"M%u %ul-6 -3v6z\"/>\n",
+		SVG_ARROW_END, host->y, SVG_ARROW_X, row->y, SVG_ARROW_END - 5,
+		SVG_ARROW_END, row->y);
+}
+
+/* The row that holds the memmap of another one's range, or NULL. */
+static const struct picture_row *arrow_from(const struct picture *p,
+					    const struct picture_row *row)
+{
+	const struct picture_row *host = row_of(p, row->host_id);
+
+	return host != row && row->facts.placement == MHP_PLACEMENT_RANGE
+		       ? host
+		       : NULL;
+}
+
+static bool has_arrows(const struct picture *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->nr_rows; i++)
+		if (arrow_from(p, &p->rows[i]))
+			return true;
+	return false;
+}
+
+static void svg_arrows(const struct svg *svg)
+{
+	size_t i;
+
+	for (i = 0; i < svg->p->nr_rows; i++) {
+		const struct picture_row *row = &svg->p->rows[i];
+		const struct picture_row *host = arrow_from(svg->p, row);
+
+		if (host)
+			svg_arrow(svg, host, row);
+	}
 }
 
 /* ---- head and legend ---- */
@@ -416,7 +272,7 @@ static void svg_legend(struct svg *svg)
 	unsigned int kind, i = 0;
 
 	for (kind = PICTURE_NR_KINDS - 1; kind > PICTURE_ABSENT; kind--) {
-		const struct style *s = &styles[kind];
+		const struct svg_style *s = &svg_styles[kind];
 
 		if (p->has[kind])
 			svg_entry(svg, &i, s->class, s->letter, s->ink,
@@ -439,6 +295,12 @@ static void svg_remarks(struct svg *svg)
 	picture_gigantic_text(svg->p, text);
 	svg_text(svg, 14, svg->y + 8, "s", text);
 	svg->y += 16;
+	if (has_arrows(svg->p)) {
+		svg_text(svg, 14, svg->y + 8, "s",
+			 "arrows: from the block that holds a memmap to those "
+			 "that it is of");
+		svg->y += 16;
+	}
 	for (fill = svg->p->machine->fills; fill; fill = fill->next) {
 		if (!fill->pins)
 			continue;
@@ -450,15 +312,15 @@ static void svg_remarks(struct svg *svg)
 
 /* ---- the whole ---- */
 
-static void svg_style(const struct svg *svg)
+static void svg_css_print(const struct svg *svg)
 {
 	unsigned int kind;
 
 	fputs("<style>\n", svg->to);
 	fputs(svg_css, svg->to);
 	for (kind = 0; kind < PICTURE_NR_KINDS; kind++)
-		fprintf(svg->to, ".%s{fill:%s}\n", styles[kind].class,
-			styles[kind].fill);
+		fprintf(svg->to, ".%s{fill:%s}\n", svg_styles[kind].class,
+			svg_styles[kind].fill);
 	fputs("</style>\n", svg->to);
 }
 
@@ -496,7 +358,7 @@ static unsigned int svg_height(const struct picture *p)
 		}
 		if (group)
 			height += SVG_GROUP_HEAD + SVG_GROUP_GAP + 3;
-		height += row_height(&p->rows[i]);
+		height += svg_row_height(&p->rows[i]);
 	}
 	nr_entries = p->has_gigantic[PICTURE_IS_FREE] +
 		     p->has_gigantic[PICTURE_COULD_BE];
@@ -504,6 +366,7 @@ static unsigned int svg_height(const struct picture *p)
 		nr_entries += p->has[kind];
 	for (fill = p->machine->fills; fill; fill = fill->next)
 		nr_lines += fill->pins != 0;
+	nr_lines += has_arrows(p);
 	return height + (nr_entries + 3) / 4 * SVG_LEGEND_ROW + 6 +
 	       nr_lines * 16 + 10;
 }
@@ -519,13 +382,14 @@ static void svg_draw(struct svg *svg, const char *title)
 		SVG_WIDTH, height, SVG_WIDTH, height);
 	put_text(svg->to, title);
 	fputs("</title>\n", svg->to);
-	svg_style(svg);
+	svg_css_print(svg);
 	svg_patterns(svg);
 	fputs("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n",
 	      svg->to);
 	svg_head(svg, title);
 	while (i < svg->p->nr_rows)
 		i = svg_node(svg, i);
+	svg_arrows(svg);
 	svg_legend(svg);
 	svg_remarks(svg);
 	fputs("</svg>\n", svg->to);

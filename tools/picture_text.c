@@ -110,6 +110,20 @@ static void add_zone(char text[PICTURE_TEXT_MAX],
 		add(text, ", several zones");
 }
 
+/* Where the memmaps of a group are, if not on its own blocks. */
+static void add_hosts(char text[PICTURE_TEXT_MAX], const struct picture *p,
+		      const struct picture_row *row, uint64_t end_id)
+{
+	uint64_t first = row->host_id, last = picture_host_id(p, end_id - 1);
+
+	if (row->facts.boot || row->facts.placement == MHP_PLACEMENT_BLOCK ||
+	    first == PICTURE_NO_HOST || last == PICTURE_NO_HOST)
+		return;
+	add(text, " in %" PRIu64, first < last ? first : last);
+	if (first != last)
+		add(text, "-%" PRIu64, first < last ? last : first);
+}
+
 void picture_group_text(const struct picture *p, size_t i,
 			char text[PICTURE_TEXT_MAX])
 {
@@ -135,6 +149,7 @@ void picture_group_text(const struct picture *p, size_t i,
 		add(text, ", memmap mixed");
 	else
 		add(text, ", memmap %s", snapshot_memmap_word(&block));
+	add_hosts(text, p, row, end);
 	add(text, ": 0x%" PRIx64 ", ", row->first_id * bytes);
 	add_size(text, (end - row->first_id) * bytes);
 }
