@@ -108,6 +108,27 @@ def test_native():
              f"{': Linux gives up' if force else ''}", "\n".join(wrong))
 
 
+def test_range():
+    """One memmap for all: gigantic pages form where blocks leave none."""
+    for geometry, size, gigantic in [("x86_64", "1T", 1019),
+                                     ("arm64-16k", "1T", 15),
+                                     ("arm64-64k", "8T", 1),
+                                     ("ppc64-64k", "1T", 1023)]:
+        got = {r["placement"]: r for r in rows("--geometry", geometry,
+                                               "--size", size)}
+        wrong = differences(got["range"], {"becomes": "range", "why": None,
+                                           "gigantic_pages": gigantic})
+        wrong += differences(got["block"], {"becomes": "block", "why": None,
+                                            "gigantic_pages": 0})
+        wrong += differences(got["auto"], {"becomes": "range", "why": None})
+        case(f"range {geometry}", "\n".join(wrong))
+    got = rows("--size", "128M")
+    case("a range of one block carries its own memmap",
+         "" if [r["becomes"] for r in got] ==
+         ["existing", "block", "block", "block"] and got[2]["why"] and
+         not got[3]["why"] else got)
+
+
 # -- What an operator asks: 12 GiB for a guest of 256 MiB.
 
 OPERATOR = ["--size", "12G", "--boot", "256M"]
@@ -268,6 +289,7 @@ def main():
         return 0
     test_linux()
     test_native()
+    test_range()
     test_operator()
     test_all()
     test_tables()

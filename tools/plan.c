@@ -46,6 +46,8 @@ static const char *const plan_profiles[] = {
 static const struct plan_way native_ways[] = {
 	{"existing", MHP_MEMMAP_AUTO, MHP_PLACEMENT_EXISTING},
 	{"block", MHP_MEMMAP_AUTO, MHP_PLACEMENT_BLOCK},
+	{"range", MHP_MEMMAP_AUTO, MHP_PLACEMENT_RANGE},
+	{"auto", MHP_MEMMAP_AUTO, MHP_PLACEMENT_AUTO},
 	{NULL, MHP_MEMMAP_AUTO, MHP_PLACEMENT_AUTO},
 };
 

@@ -37,7 +37,7 @@ struct plan_row {
 	struct mhp_geometry geometry;
 	const struct plan_way *way;
 	bool refused;	 /* such a range cannot be added at all */
-	const char *why; /* why so, or why the memmap is not on the memory */
+	const char *why; /* why so, or why it is not as it was asked for */
 	struct mhp_plan plan;
 	/* What of existing memory the plug takes; in the Linux profiles without
 	 * the engine's own state and records, which Linux has not. */
@@ -63,6 +63,9 @@ void plan_print_json(const struct plan_options *options,
 
 /** plan_row_make() - work out a row; its first three fields are set */
 void plan_row_make(struct plan_row *row, const struct plan_options *options);
+
+/** plan_placement_name() - existing, block or range */
+const char *plan_placement_name(enum mhp_placement placement);
 
 /** plan_is_large() - whether Linux on x86_64 makes memory blocks of 2 GiB if no
  * size is given: boot memory ends at 64 GiB or above, and no hypervisor */

@@ -73,6 +73,10 @@ static void set_answer(json_t *object, const struct plan_row *row)
 	};
 
 	json_object_set_new(object, "refused", json_boolean(row->refused));
+	json_object_set_new(object, "becomes",
+			    row->refused ? json_null()
+					 : json_string(plan_placement_name(
+						   plan->placement)));
 	json_object_set_new(object, "on_memory",
 			    json_boolean(!row->refused && plan->on_memory));
 	json_object_set_new(object, "why",

@@ -13,6 +13,20 @@ bool plan_is_one(const struct plan_options *options)
 	       !options->all_descriptors;
 }
 
+const char *plan_placement_name(enum mhp_placement placement)
+{
+	switch (placement) {
+	case MHP_PLACEMENT_BLOCK:
+		return "block";
+	case MHP_PLACEMENT_RANGE:
+		return "range";
+	case MHP_PLACEMENT_EXISTING:
+	case MHP_PLACEMENT_AUTO:
+	default:
+		return "existing";
+	}
+}
+
 /* The hole below 4 GiB moves the end up. */
 bool plan_is_large(const struct plan_options *o, const char *geometry)
 {

@@ -40,7 +40,7 @@ enum column {
 	COLUMN_BLOCK,
 	COLUMN_DESCRIPTOR,
 	COLUMN_MEMMAP,
-	COLUMN_ON_MEMORY,
+	COLUMN_BECOMES,
 	COLUMN_PAGES,
 	COLUMN_WASTED,
 	COLUMN_USABLE,
@@ -52,8 +52,8 @@ enum column {
 };
 
 static const char *const column_names[NR_COLUMNS] = {
-	"GEOMETRY", "BLOCK",  "DESC",	  "MEMMAP",   "ON-MEMORY", "PAGES",
-	"WASTED",   "USABLE", "OVERHEAD", "GIGANTIC", "EXISTING",  "ENOUGH",
+	"GEOMETRY", "BLOCK",  "DESC",	  "MEMMAP",   "BECOMES",  "PAGES",
+	"WASTED",   "USABLE", "OVERHEAD", "GIGANTIC", "EXISTING", "ENOUGH",
 };
 
 /* Reasons, each said once. */
@@ -92,7 +92,7 @@ static bool sheet_new(struct sheet *s, const struct plan_options *o)
 			s->columns[i] = scols_table_new_column(
 				s->table, column_names[i], 0,
 				i == COLUMN_GEOMETRY || i == COLUMN_MEMMAP ||
-						i == COLUMN_ON_MEMORY ||
+						i == COLUMN_BECOMES ||
 						i == COLUMN_BOOT
 					? 0
 					: SCOLS_FL_RIGHT);
@@ -114,8 +114,9 @@ cell(const struct sheet *s, struct libscols_line *line, enum column column,
 	scols_line_set_column_data(line, s->columns[column], text);
 }
 
-/* The letter of a reason. */
-static char sheet_note(struct sheet *s, const char *why)
+/* A reason, as a letter behind a word. */
+static const char *sheet_note(struct sheet *s, const char *why,
+			      char text[HUMAN_MAX])
 {
 	size_t i = 0;
 
@@ -123,7 +124,8 @@ static char sheet_note(struct sheet *s, const char *why)
 		i++;
 	if (i == s->nr_notes && i < MAX_NOTES)
 		s->notes[s->nr_notes++] = why;
-	return (char)('a' + i);
+	snprintf(text, HUMAN_MAX, " (%c)", (char)('a' + i));
+	return text;
 }
 
 static void sheet_answer(const struct sheet *s, struct libscols_line *line,
@@ -153,12 +155,10 @@ static void sheet_row(struct sheet *s, const struct plan_row *row)
 	     human(mhp_block_bytes(&row->geometry), text));
 	cell(s, line, COLUMN_DESCRIPTOR, "%u", row->geometry.descriptor_bytes);
 	cell(s, line, COLUMN_MEMMAP, "%s", row->way->name);
-	if (row->why)
-		cell(s, line, COLUMN_ON_MEMORY, "%s (%c)",
-		     row->refused ? "refused" : "no", sheet_note(s, row->why));
-	else
-		cell(s, line, COLUMN_ON_MEMORY, "%s",
-		     row->plan.on_memory ? "yes" : "-");
+	cell(s, line, COLUMN_BECOMES, "%s%s",
+	     row->refused ? "refused"
+			  : plan_placement_name(row->plan.placement),
+	     row->why ? sheet_note(s, row->why, text) : "");
 	if (!row->refused)
 		sheet_answer(s, line, row);
 }

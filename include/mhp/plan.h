@@ -42,7 +42,7 @@ struct mhp_plan_request {
 struct mhp_plan {
 	enum mhp_placement placement; /* what the request becomes */
 	bool on_memory;	  /* the memmap is on the memory that is added */
-	const char *rule; /* why it is not although it should be, or NULL */
+	const char *rule; /* why it is not what was asked for, or NULL */
 	uint64_t nr_blocks;
 	uint64_t nr_hosts; /* blocks that hold memmap or state of the range */
 	uint64_t nr_memmap_pages; /* of memmap, and of state if that is on the
@@ -68,8 +68,9 @@ struct mhp_plan {
  * @report: optional
  *
  * Context: any; touches nothing but its arguments.
- * Return: 0, also if the memmap falls back to existing memory; MHP_ERR_INVAL
- *   (geometry, profile, mode or placement, or the range is not whole blocks);
+ * Return: 0, also if it becomes another placement than asked for;
+ *   MHP_ERR_INVAL (geometry, profile, mode or placement, or the range is not
+ *   whole blocks);
  *   MHP_ERR_2BIG (the range is not inside phys_bits). On failure @plan is
  *   untouched.
  */
