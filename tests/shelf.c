@@ -28,7 +28,7 @@ static void item_write(struct shelf *shelf, const struct item *item)
 {
 	uint64_t i;
 
-	for (i = 0; i < UINT64_C(1) << item->order; i++)
+	for (i = 0; i < item->nr_pages; i++)
 		*item_page(shelf, item->pfn, i) = item_number(shelf, item);
 }
 
@@ -40,9 +40,10 @@ static void item_verify(struct shelf *shelf, const struct item *item)
 	assert_int_equal(info.use, MHP_PAGE_ALLOCATED);
 	assert_int_equal(info.head_pfn, item->pfn);
 	assert_int_equal(info.order, item->order);
+	assert_int_equal(info.nr_pages, item->nr_pages);
 	assert_int_equal(info.owner, shelf->owner);
 	assert_int_equal(info.cookie, item_number(shelf, item));
-	for (i = 0; i < UINT64_C(1) << item->order; i++)
+	for (i = 0; i < item->nr_pages; i++)
 		assert_int_equal(*item_page(shelf, item->pfn, i),
 				 item_number(shelf, item));
 }
@@ -52,7 +53,7 @@ static void item_copy(struct shelf *shelf, const struct item *item,
 {
 	uint64_t i;
 
-	for (i = 0; i < UINT64_C(1) << item->order; i++)
+	for (i = 0; i < item->nr_pages; i++)
 		memcpy(item_page(shelf, to_pfn, i),
 		       item_page(shelf, item->pfn, i),
 		       mhp_page_bytes(shelf->mc->g));
@@ -99,9 +100,11 @@ static int shelf_move(void *ctx, struct mhp *m, const struct mhp_move *move)
 	if (!item->live || item->pfn != move->from_pfn)
 		return MHP_ERR_AGAIN;
 	assert_int_equal(move->order, item->order);
+	assert_int_equal(move->nr_pages, item->nr_pages);
 	target = page_info(shelf->mc, move->to_pfn);
 	assert_int_equal(target.use, MHP_PAGE_ALLOCATED);
 	assert_int_equal(target.order, item->order);
+	assert_int_equal(target.nr_pages, item->nr_pages);
 	assert_int_equal(target.owner, shelf->owner);
 	assert_int_equal(target.cookie, move->cookie);
 	item->nr_asked++;
@@ -133,7 +136,7 @@ static void shelf_poisoned(void *ctx, struct mhp *m, mhp_pfn_t pfn,
 	if (!shelf->items[cookie].live || shelf->items[cookie].pfn != pfn)
 		return;
 	assert_int_equal(shelf->items[cookie].order, order);
-	assert_true(bad_pfn - pfn < UINT64_C(1) << order);
+	assert_true(bad_pfn - pfn < shelf->items[cookie].nr_pages);
 	shelf->nr_lost++;
 	shelf->bad_pfn = bad_pfn;
 }
@@ -183,6 +186,7 @@ static struct item *item_new(struct shelf *shelf, struct mhp_request *request)
 	request->cookie = item_number(shelf, item);
 	memset(item, 0, sizeof(*item));
 	item->order = request->order;
+	item->nr_pages = UINT64_C(1) << request->order;
 	item->to_pfn = MHP_PFN_NONE;
 	return item;
 }
@@ -205,12 +209,35 @@ struct item *shelf_alloc(struct shelf *shelf, const struct mhp_request *wanted)
 	return item;
 }
 
+struct item *shelf_alloc_run(struct shelf *shelf,
+			     const struct mhp_request *wanted,
+			     uint64_t nr_pages)
+{
+	struct mhp_request request = *wanted;
+	struct item *item = item_new(shelf, &request);
+
+	if (mhp_run_alloc(shelf->mc->m, &request, nr_pages, &item->pfn))
+		return NULL;
+	item->nr_pages = nr_pages;
+	while (UINT64_C(1) << item->order < nr_pages)
+		item->order++;
+	item->live = true;
+	item_write(shelf, item);
+	return item;
+}
+
 void shelf_free(struct shelf *shelf, struct item *item)
 {
 	assert_true(item->live);
 	item_verify(shelf, item);
-	assert_int_equal(mhp_frame_free(shelf->mc->m, item->pfn, item->order),
-			 0);
+	if (item->nr_pages > mhp_pageblock_pages(shelf->mc->g))
+		assert_int_equal(
+			mhp_run_free(shelf->mc->m, item->pfn, item->nr_pages),
+			0);
+	else
+		assert_int_equal(
+			mhp_frame_free(shelf->mc->m, item->pfn, item->order),
+			0);
 	item->live = false;
 }
 

@@ -183,7 +183,8 @@ enum answer {
 /** struct item - an allocation on a shelf; its index is its cookie */
 struct item {
 	bool live;
-	uint8_t order;
+	uint8_t order;	   /* the smallest that holds it */
+	uint64_t nr_pages; /* of it */
 	enum answer answer;
 	uint32_t pins;
 	mhp_pfn_t pfn;
@@ -224,6 +225,11 @@ void shelf_close(struct shelf *shelf);
  */
 struct item *shelf_alloc(struct shelf *shelf,
 			 const struct mhp_request *request);
+
+/** shelf_alloc_run() - the same for a run of whole pageblocks */
+struct item *shelf_alloc_run(struct shelf *shelf,
+			     const struct mhp_request *request,
+			     uint64_t nr_pages);
 
 /** shelf_fill() - @nr items of @order in block @block_id */
 void shelf_fill(struct shelf *shelf, uint64_t block_id, unsigned int order,
