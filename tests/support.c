@@ -314,6 +314,19 @@ void verify_tally(struct machine *mc, struct mhp_range range)
 	assert_int_equal(tally.nr_memmap_elsewhere, want.nr_memmap_elsewhere);
 }
 
+bool border_at(struct machine *mc, mhp_pfn_t pfn)
+{
+	uint64_t id = mhp_block_id(mc->g, pfn);
+	struct mhp_resource resource;
+
+	if (pfn & (mhp_block_pages(mc->g) - 1))
+		return false;
+	if (block_info(mc, id).boot != block_info(mc, id - 1).boot)
+		return true;
+	return !mhp_resource_next(mc->m, pfn, &resource) && !resource.boot &&
+	       resource.range.start_pfn == pfn;
+}
+
 struct mhp_zone_info zone_info(struct machine *mc, unsigned int node,
 			       enum mhp_zone_type zone)
 {

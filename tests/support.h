@@ -117,6 +117,9 @@ void plug(struct machine *mc, uint64_t block_id, uint64_t nr,
 	  enum mhp_placement placement, enum mhp_online_type type);
 struct mhp_block_info block_info(struct machine *mc, uint64_t block_id);
 struct mhp_page_info page_info(struct machine *mc, mhp_pfn_t pfn);
+/** border_at() - whether memory that was added begins at a page, or boot memory
+ * ends: no allocation reaches over that */
+bool border_at(struct machine *mc, mhp_pfn_t pfn);
 struct mhp_zone_info zone_info(struct machine *mc, unsigned int node,
 			       enum mhp_zone_type zone);
 

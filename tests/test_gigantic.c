@@ -29,20 +29,6 @@ static void plug_existing(struct machine *mc)
 
 /* ---- what should be there ---- */
 
-/* Whether memory that was added begins at a page, or boot memory ends. */
-static bool is_border(struct machine *mc, mhp_pfn_t pfn)
-{
-	uint64_t id = mhp_block_id(mc->g, pfn);
-	struct mhp_resource resource;
-
-	if (pfn & (mhp_block_pages(mc->g) - 1))
-		return false;
-	if (block_info(mc, id).boot != block_info(mc, id - 1).boot)
-		return true;
-	return !mhp_resource_next(mc->m, pfn, &resource) && !resource.boot &&
-	       resource.range.start_pfn == pfn;
-}
-
 static bool could_be(struct machine *mc, mhp_pfn_t pfn, uint64_t nr_pages,
 		     const struct mhp_request *request)
 {
@@ -58,7 +44,7 @@ static bool could_be(struct machine *mc, mhp_pfn_t pfn, uint64_t nr_pages,
 		struct mhp_page_info p = page_info(mc, pfn + i);
 
 		if (p.use != MHP_PAGE_FREE || p.zone != first.zone ||
-		    p.node != first.node || (i && is_border(mc, pfn + i)))
+		    p.node != first.node || (i && border_at(mc, pfn + i)))
 			return false;
 	}
 	return true;

@@ -23,6 +23,9 @@ static struct mhp_request random_request(struct world *w)
 	unsigned int largest = mhp_pageblock_order(w->mc.g);
 	struct mhp_request r = {0};
 
+	/* A few that are larger than a pageblock. */
+	if (!world_below(w, 16))
+		largest = mhp_gigantic_order(w->mc.g);
 	if (world_below(w, 2))
 		r.order = (uint8_t)world_below(w, largest + 1);
 	r.mobility = (uint8_t)world_below(w, 2);
@@ -194,7 +197,7 @@ static int wrong_free_error(const struct world *w, mhp_pfn_t pfn,
 /* Any page with any order; only what is right is left out. */
 static void do_wrong_free(struct world *w)
 {
-	unsigned int largest = mhp_pageblock_order(w->mc.g);
+	unsigned int largest = mhp_gigantic_order(w->mc.g);
 	unsigned int order = (unsigned int)world_below(w, largest + 2);
 	mhp_pfn_t pfn = world_below(w, w->nr_pages);
 	int err, expected;
@@ -217,7 +220,10 @@ static void do_add(struct world *w, uint64_t id)
 {
 	struct mhp_add_request add = {
 		.node = (uint16_t)world_below(w, w->mc.g->nr_nodes),
-		.placement = (enum mhp_placement)world_below(w, 3),
+		/* Blocks of a range that has one memmap for all of it do not
+		 * come and go one by one. */
+		.placement = world_below(w, 3) ? MHP_PLACEMENT_BLOCK
+					       : MHP_PLACEMENT_EXISTING,
 	};
 	uint64_t nr = 1 + world_below(w, 3), i;
 	bool known = false;

@@ -136,12 +136,15 @@ static uint64_t block_of(const struct world *w, mhp_pfn_t pfn)
 static void check_source(struct world *w, mhp_pfn_t pfn, unsigned int order,
 			 uint64_t began)
 {
-	uint64_t since = LOAD(w->isolated_since[block_of(w, pfn)]), i;
+	uint64_t since, id = block_of(w, pfn), i;
 
-	if (since && since <= began)
-		fail_page("handed out of an isolated block", pfn);
-	if (LOAD(w->gone[block_of(w, pfn)]))
-		fail_page("handed out of a block that is gone", pfn);
+	for (; id <= block_of(w, pfn + (UINT64_C(1) << order) - 1); id++) {
+		since = LOAD(w->isolated_since[id]);
+		if (since && since <= began)
+			fail_page("handed out of an isolated block", pfn);
+		if (LOAD(w->gone[id]))
+			fail_page("handed out of a block that is gone", pfn);
+	}
 	for (i = 0; i < UINT64_C(1) << order; i++) {
 		since = LOAD(w->bad_since[pfn + i]);
 		if (since && since <= began)
@@ -165,6 +168,11 @@ static void work_alloc(struct worker *me, struct slot *slot)
 	uint64_t began = LOAD(w->clock);
 	mhp_pfn_t pfn;
 
+	if (!(r >> 40 & 63))
+		request.order = (uint8_t)mhp_gigantic_order(w->mc.g);
+	if (!(r >> 46 & 63))
+		request.order = (uint8_t)(top + 1);
+
 	if (request.mobility == MHP_MOVABLE)
 		request.owner = w->owner;
 	if (mhp_frame_alloc(w->mc.m, &request, &pfn))
@@ -180,7 +188,7 @@ static void work_alloc(struct worker *me, struct slot *slot)
 static void work_free(struct worker *me, struct slot *slot)
 {
 	struct world *w = me->w;
-	unsigned int top = mhp_pageblock_order(w->mc.g);
+	unsigned int top = mhp_gigantic_order(w->mc.g);
 	unsigned int wrong = (unsigned int)(random_next(&me->random) %
 					    (top + 1));
 	int err;
@@ -290,7 +298,7 @@ static void plug_add(struct world *w, uint64_t id, uint64_t r)
 		.range = block_range(&w->mc, id, 1),
 		.placement = r & 1 ? MHP_PLACEMENT_BLOCK
 				   : MHP_PLACEMENT_EXISTING,
-		.flags = r & 6 ? 0 : MHP_ADD_WITHHELD,
+		.flags = MHP_ADD_MERGE | (r & 6 ? 0 : MHP_ADD_WITHHELD),
 	};
 	int err;
 
@@ -300,7 +308,7 @@ static void plug_add(struct world *w, uint64_t id, uint64_t r)
 		assert_int_equal(err, MHP_ERR_NOMEM);
 		STORE(w->gone[id], 1);
 	}
-	if (!err && request.flags)
+	if (!err && request.flags & MHP_ADD_WITHHELD)
 		stamp_range(w,
 			    mhp_range_make(
 				    block_start(&w->mc, id + 1) -

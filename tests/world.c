@@ -130,10 +130,11 @@ bool world_run_is_free(const struct world *w, mhp_pfn_t pfn, unsigned int order)
 {
 	uint64_t i;
 
-	if (w->life[world_block(w, pfn)] != MHP_BLOCK_ONLINE)
+	if (pfn + (UINT64_C(1) << order) > w->nr_pages)
 		return false;
 	for (i = 0; i < UINT64_C(1) << order; i++)
-		if (w->map[pfn + i] != MAP_FREE || w->bad[pfn + i])
+		if (w->life[world_block(w, pfn + i)] != MHP_BLOCK_ONLINE ||
+		    w->map[pfn + i] != MAP_FREE || w->bad[pfn + i])
 			return false;
 	return true;
 }
@@ -154,11 +155,12 @@ void world_take(struct world *w, mhp_pfn_t pfn, unsigned int order)
 
 void world_give(struct world *w, mhp_pfn_t pfn, unsigned int order)
 {
-	uint8_t now = w->life[world_block(w, pfn)] == MHP_BLOCK_OFFLINE
-			      ? MAP_OFFLINE
-			      : MAP_FREE;
+	mhp_pfn_t end = pfn + (UINT64_C(1) << order);
 
-	memset(w->map + pfn, now, (size_t)1 << order);
+	for (; pfn < end; pfn++)
+		w->map[pfn] = w->life[world_block(w, pfn)] == MHP_BLOCK_OFFLINE
+				      ? MAP_OFFLINE
+				      : MAP_FREE;
 }
 
 /* An item that stays where it was is no new allocation: its block may be
@@ -345,6 +347,24 @@ static bool node_allowed(const struct mhp_request *r, unsigned int node)
 	       r->node_plus_1 == node + 1;
 }
 
+/* Whether what is larger than a pageblock stays in one zone, and in memory that
+ * came at once. */
+static bool chain_belongs_together(struct world *w, mhp_pfn_t pfn,
+				   unsigned int order)
+{
+	uint64_t step = mhp_pageblock_pages(w->mc.g), i;
+	struct mhp_page_info first = page_info(&w->mc, pfn);
+
+	for (i = step; i < UINT64_C(1) << order; i += step) {
+		struct mhp_page_info info = page_info(&w->mc, pfn + i);
+
+		if (info.zone != first.zone || info.node != first.node ||
+		    border_at(&w->mc, pfn + i))
+			return false;
+	}
+	return true;
+}
+
 static bool pageblock_could_serve(struct world *w, mhp_pfn_t start,
 				  const struct mhp_request *r)
 {
@@ -353,7 +373,9 @@ static bool pageblock_could_serve(struct world *w, mhp_pfn_t start,
 	mhp_pfn_t end = start + mhp_pageblock_pages(w->mc.g), pfn;
 	struct mhp_page_info info = page_info(&w->mc, start);
 
-	if (!zone_allowed(r, info.zone) || !node_allowed(r, info.node))
+	if (!zone_allowed(r, info.zone) || !node_allowed(r, info.node) ||
+	    (start & ((UINT64_C(1) << align) - 1) &&
+	     align >= mhp_pageblock_order(w->mc.g)))
 		return false;
 	if (r->mobility == MHP_UNMOVABLE &&
 	    !pageblock_takes_unmovable(w, start))
@@ -362,7 +384,8 @@ static bool pageblock_could_serve(struct world *w, mhp_pfn_t start,
 		if (r->limit_pfn &&
 		    pfn + (UINT64_C(1) << r->order) > r->limit_pfn)
 			return false;
-		if (world_run_is_free(w, pfn, r->order))
+		if (world_run_is_free(w, pfn, r->order) &&
+		    chain_belongs_together(w, pfn, r->order))
 			return true;
 	}
 	return false;
@@ -415,7 +438,7 @@ static void verify_page(struct world *w, mhp_pfn_t pfn, mhp_pfn_t *head)
 
 static void verify_block(struct world *w, uint64_t id)
 {
-	mhp_pfn_t pfn = block_start(&w->mc, id), head = MHP_PFN_NONE;
+	mhp_pfn_t pfn = block_start(&w->mc, id), head = pfn;
 	uint64_t nr = mhp_block_pages(w->mc.g), nr_free = 0, nr_withheld = 0;
 	struct mhp_block_info b;
 
@@ -424,6 +447,9 @@ static void verify_block(struct world *w, uint64_t id)
 				 MHP_ERR_NOENT);
 		return;
 	}
+	/* One that begins in a block before may reach into this one. */
+	while (head && w->map[head] == MAP_TAIL)
+		head--;
 	for (; nr; nr--, pfn++) {
 		verify_page(w, pfn, &head);
 		nr_free += w->map[pfn] == MAP_FREE && !w->bad[pfn];
