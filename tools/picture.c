@@ -104,6 +104,8 @@ static enum picture_kind kind_of(const struct picture_cell *cell,
 		return PICTURE_MEMMAP_PART;
 	if (t->nr[MHP_PAGE_RESERVED])
 		return PICTURE_RESERVED;
+	if (t->nr[MHP_PAGE_DEVICE])
+		return PICTURE_DEVICE;
 	if (t->nr[MHP_PAGE_WITHHELD])
 		return PICTURE_WITHHELD;
 	return kind_by_use(t, present);

@@ -28,6 +28,7 @@ enum picture_kind {
 	PICTURE_FULL,	  /* in all of it */
 	PICTURE_ISOLATED, /* free pages that nobody gets */
 	PICTURE_WITHHELD,
+	PICTURE_DEVICE, /* of a device range, never given to anybody */
 	PICTURE_RESERVED,
 	PICTURE_MEMMAP_PART, /* memmap or allocator state, and other pages */
 	PICTURE_MEMMAP,

@@ -49,6 +49,7 @@ const struct svg_style svg_styles[PICTURE_NR_KINDS] = {
 	[PICTURE_FULL] = {"k", "#009e73", "", ""},
 	[PICTURE_ISOLATED] = {"i", "url(#isolated)", "i", "#000"},
 	[PICTURE_WITHHELD] = {"w", "url(#withheld)", "w", "#000"},
+	[PICTURE_DEVICE] = {"v", "#ccb3d9", "d", "#000"},
 	[PICTURE_RESERVED] = {"r", "#999", "r", "#000"},
 	[PICTURE_MEMMAP_PART] = {"n", "#56b4e9", "m", "#000"},
 	[PICTURE_MEMMAP] = {"m", "#0072b2", "M", "#fff"},

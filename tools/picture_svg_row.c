@@ -30,6 +30,7 @@ static void svg_tooltip(const struct svg *svg, const struct picture_row *row,
 		[MHP_PAGE_ALLOCATED] = "allocated",
 		[MHP_PAGE_POISONED] = "bad",
 		[MHP_PAGE_WITHHELD] = "withheld",
+		[MHP_PAGE_DEVICE] = "device",
 	};
 	const struct mhp_geometry *g = &svg->p->machine->layout.geometry;
 	struct mhp_range first = picture_cell_range(svg->p, row, from);

@@ -28,6 +28,7 @@ static const struct look looks[PICTURE_NR_KINDS] = {
 	[PICTURE_FULL] = {'#', "movable, full"},
 	[PICTURE_ISOLATED] = {'i', "isolated"},
 	[PICTURE_WITHHELD] = {'w', "withheld"},
+	[PICTURE_DEVICE] = {'d', "device"},
 	[PICTURE_RESERVED] = {'r', "reserved"},
 	[PICTURE_MEMMAP_PART] = {'m', "memmap and other pages"},
 	[PICTURE_MEMMAP] = {'M', "memmap"},
