@@ -83,6 +83,53 @@ static void plug_touches_nothing(void **state)
 	check_close(p);
 }
 
+/* Device ranges smaller than a block, on memory that was provided; what is
+ * beside them stays. */
+static void devices_share_a_block(void **state)
+{
+	struct mhp_posix *p = small_open(0);
+	struct mhp *m = mhp_posix_mhp(p);
+	const struct mhp_geometry *g = mhp_geometry(m);
+	uint64_t pages = mhp_subsection_pages(g);
+	struct mhp_posix_request request = {
+		.size_bytes = sizeof(request),
+		.capacity_bytes = mhp_block_bytes(g),
+	};
+	struct mhp_device *devices[2];
+	struct mhp_device_info info[2];
+	uint32_t id;
+
+	(void)state;
+	assert_int_equal(mhp_posix_provide(p, &request, &id, NULL), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct mhp_device_request device = {
+			.range = {region_of(p, id).range.start_pfn + i * pages,
+				  pages},
+			.placement = both_placements[i],
+			.nr_reserved_pages = 1,
+		};
+
+		assert_int_equal(mhp_device_add(m, &device, &devices[i], NULL),
+				 0);
+		mhp_device_query(devices[i], &info[i]);
+		assert_int_equal(info[i].range.nr_pages, pages);
+		memset(mhp_frame_address(m, info[i].data.start_pfn), (int)i + 1,
+		       mhp_page_bytes(g));
+		*(uint64_t *)mhp_frame_extra(m, info[i].data.start_pfn) = i;
+	}
+	assert_int_equal(mhp_posix_withdraw(p, id, NULL), MHP_ERR_BUSY);
+	assert_int_equal(mhp_device_remove(m, devices[0]), 0);
+	assert_int_equal(mhp_posix_withdraw(p, id, NULL), MHP_ERR_BUSY);
+	assert_int_equal(
+		*(uint8_t *)mhp_frame_address(m, info[1].data.start_pfn), 2);
+	assert_int_equal(
+		*(uint64_t *)mhp_frame_extra(m, info[1].data.start_pfn), 1);
+	assert_int_equal(mhp_device_remove(m, devices[1]), 0);
+	assert_int_equal(region_of(p, id).allocated_bytes, 0);
+	assert_int_equal(mhp_posix_withdraw(p, id, NULL), 0);
+	check_close(p);
+}
+
 /* A descriptor that is written through the window is seen in the linear map. */
 static void memmap_is_on_the_block_itself(void **state)
 {
@@ -435,6 +482,7 @@ int main(void)
 		cmocka_unit_test(open_close_leaves_nothing),
 		cmocka_unit_test(open_says_what_is_wrong),
 		cmocka_unit_test(plug_touches_nothing),
+		cmocka_unit_test(devices_share_a_block),
 		cmocka_unit_test(memmap_is_on_the_block_itself),
 		cmocka_unit_test(unplug_gives_memory_back),
 		cmocka_unit_test(unplug_moves_content),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two reservations of address space and what is mapped into them: the linear
- * map, a memory block at a time, and the vmemmap window, a piece of descriptors
- * at a time.
+ * map, a memory block or a device range at a time, and the vmemmap window, a
+ * piece of descriptors at a time.
  *
  *   linear  ....[blk 32][blk 33]........      file   [mm|............][mm|....
  *                 \_______\____________________________|_______________|
@@ -224,8 +224,11 @@ void mhp_posix_unmap_linear(void *ctx, struct mhp_range range)
 	uint64_t offset_bytes;
 
 	cover(p, mhp_posix_address(p, range.start_pfn), size_bytes);
-	__atomic_store_n(&blk->nr_huge, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&blk->nr_small, 0, __ATOMIC_RELAXED);
+	/* Of a device range, perhaps beside memory, nothing was populated. */
+	if (range.nr_pages == mhp_block_pages(&p->geometry)) {
+		__atomic_store_n(&blk->nr_huge, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&blk->nr_small, 0, __ATOMIC_RELAXED);
+	}
 	reg = mhp_posix_region_at(p, range, &offset_bytes);
 	if (!reg)
 		return;

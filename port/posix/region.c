@@ -308,11 +308,16 @@ void mhp_posix_region_release(struct mhp_posix *p, uint32_t region_id)
 	pthread_mutex_unlock(&p->regions_mutex);
 }
 
+/* Whether the engine knows a block or a device range of it. */
 static bool region_known(struct mhp_posix *p, struct mhp_range range)
 {
+	struct mhp_device_info device;
 	uint64_t block_id = mhp_block_id(&p->geometry, range.start_pfn);
 	uint64_t end_id = mhp_block_id(&p->geometry, mhp_range_end_pfn(range));
 
+	if (!mhp_device_next(p->mhp, range.start_pfn, &device) &&
+	    device.range.start_pfn < mhp_range_end_pfn(range))
+		return true;
 	return !mhp_block_next(p->mhp, &block_id) && block_id < end_id;
 }
 
@@ -325,7 +330,7 @@ static void table_set(struct mhp_posix *p, struct mhp_range range,
 }
 
 /*
- * Takes a region out of the table unless the engine knows a block of it;
+ * Takes a region out of the table unless the engine knows some of it;
  * whether it is out. An add that began before is waited for, a later one finds
  * nothing to map.
  */
@@ -354,7 +359,8 @@ int mhp_posix_region_withdraw(struct mhp_posix *p, uint32_t region_id,
 	if (!region_hide(p, reg)) {
 		mhp_posix_region_release(p, region_id);
 		return region_refuse(report, MHP_ERR_BUSY, MHP_WHY_WRONG_STATE,
-				     "remove its memory blocks first");
+				     "remove its memory blocks and device "
+				     "ranges first");
 	}
 	pthread_mutex_lock(&p->regions_mutex);
 	region_unlink_locked(p, reg);
