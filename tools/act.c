@@ -67,6 +67,25 @@ static void act_unbind(struct machine *machine,
 	machine_unbind(machine, line->words[0], o);
 }
 
+static void act_pmem(struct machine *machine, const struct scenario_line *line,
+		     struct snapshot *snap, struct outcome *o)
+{
+	enum pmem_memmap memmap =
+		(enum pmem_memmap)line->options[OPTION_PMEM_MEMMAP];
+
+	(void)snap;
+	machine_pmem(machine, line->words[0], act_extent(line), act_node(line),
+		     memmap, line->options[OPTION_RESERVE], o);
+}
+
+static void act_unpmem(struct machine *machine,
+		       const struct scenario_line *line, struct snapshot *snap,
+		       struct outcome *o)
+{
+	(void)snap;
+	machine_unpmem(machine, line->words[0], o);
+}
+
 static void act_lmb(struct machine *machine, const struct scenario_line *line,
 		    struct snapshot *snap, struct outcome *o)
 {
@@ -267,6 +286,8 @@ static act_function *const act_functions[SCENARIO_NR_VERBS] = {
 	[SCENARIO_DAX] = act_dax,
 	[SCENARIO_BIND] = act_bind,
 	[SCENARIO_UNBIND] = act_unbind,
+	[SCENARIO_PMEM] = act_pmem,
+	[SCENARIO_UNPMEM] = act_unpmem,
 	[SCENARIO_LMB] = act_lmb,
 	[SCENARIO_LMB_ADD] = act_lmb_add,
 	[SCENARIO_LMB_REMOVE] = act_lmb_remove,

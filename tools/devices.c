@@ -36,10 +36,22 @@ static uint64_t device_align(const struct machine *machine, enum slot_kind kind)
 {
 	uint64_t block_bytes = mhp_block_bytes(&machine->layout.geometry);
 
-	if (kind == SLOT_DIMM || kind == SLOT_DAX ||
+	if (kind == SLOT_DIMM || kind == SLOT_DAX || kind == SLOT_PMEM ||
 	    block_bytes < SLOTS_ALIGN_BYTES)
 		return SLOTS_ALIGN_BYTES;
 	return block_bytes;
+}
+
+/* The whole memory blocks that an extent reaches into. */
+static struct mhp_range device_blocks(const struct mhp_geometry *g,
+				      struct mhp_extent extent)
+{
+	mhp_pfn_t mask = mhp_block_pages(g) - 1;
+	mhp_pfn_t start = mhp_pfn_from_pa(g, extent.start);
+	mhp_pfn_t end = start + mhp_pages_from_bytes(g, extent.size_bytes);
+
+	start &= ~mask;
+	return mhp_range_make(start, ((end + mask) & ~mask) - start);
 }
 
 /* Memory behind the device's addresses, as far as the engine can use it. */
@@ -48,14 +60,17 @@ static int device_provide(struct machine *machine, struct slot *slot,
 {
 	const struct mhp_geometry *g = &machine->layout.geometry;
 	struct mhp_range range;
-	int err;
+	int err = 0;
 
 	if (!machine->port->provide)
 		return 0;
 	/* Of a DIMM all is used or nothing. */
-	err = slot->kind == SLOT_DIMM
-		      ? mhp_extent_range(g, slot->extent, &range, NULL)
-		      : mhp_extent_shrink(g, slot->extent, &range, NULL);
+	if (slot->kind == SLOT_DIMM)
+		err = mhp_extent_range(g, slot->extent, &range, NULL);
+	else if (slot->kind == SLOT_PMEM)
+		range = device_blocks(g, slot->extent);
+	else
+		err = mhp_extent_shrink(g, slot->extent, &range, NULL);
 	if (err)
 		return 0;
 	slot->backed.start = mhp_pa_from_pfn(g, range.start_pfn);

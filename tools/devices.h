@@ -6,6 +6,7 @@
  *   slot        where in the address space, and the memory behind it
  *   dimms.c     DIMMs, behind the registers of a virtual machine
  *   dax.c       DAX devices
+ *   pmem.c      persistent memory
  *   lmbs.c      rows of LMBs
  *   standby.c   standby memory
  *   vmem.c      virtio-mem devices
@@ -77,6 +78,20 @@ int machine_dax(struct machine *machine, const char *id,
 		enum device_memmap memmap, struct outcome *o);
 int machine_bind(struct machine *machine, const char *id, struct outcome *o);
 int machine_unbind(struct machine *machine, const char *id, struct outcome *o);
+
+/** Where the memmap of persistent memory is. */
+enum pmem_memmap {
+	PMEM_MEMMAP_DEVICE = 0,
+	PMEM_MEMMAP_EXISTING,
+	PMEM_MEMMAP_DEFAULT, /* on the device if it fits */
+};
+
+/** machine_pmem() - @reserve_bytes are rounded up to pages */
+int machine_pmem(struct machine *machine, const char *id,
+		 struct mhp_extent extent, uint64_t node,
+		 enum pmem_memmap memmap, uint64_t reserve_bytes,
+		 struct outcome *o);
+int machine_unpmem(struct machine *machine, const char *id, struct outcome *o);
 
 /** machine_lmb() - @extent is the first of @count LMBs */
 int machine_lmb(struct machine *machine, const char *id,

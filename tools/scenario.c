@@ -40,6 +40,7 @@ struct option_spec {
 static const char *const memmap_choices[] = {"off",   "on",   "force",
 					     "range", "auto", NULL};
 static const char *const device_memmap_choices[] = {"off", "on", NULL};
+static const char *const pmem_memmap_choices[] = {"device", "existing", NULL};
 static const char *const auto_online_choices[] = {
 	"offline", "online", "online_kernel", "online_movable", NULL};
 static const char *const policy_choices[] = {"contig-zones", "auto-movable",
@@ -83,6 +84,9 @@ static const struct option_spec option_specs[SCENARIO_NR_OPTIONS] = {
 	[OPTION_BLOCK_SIZE] = SIZE("block", UINT64_C(2) << 20),
 	[OPTION_MODE] = CHOICE("mode", 0, mode_choices),
 	[OPTION_BACKED] = SIZE("backed", 0),
+	[OPTION_PMEM_MEMMAP] = CHOICE("memmap", PMEM_MEMMAP_DEFAULT,
+				      pmem_memmap_choices),
+	[OPTION_RESERVE] = SIZE("reserve", 0),
 };
 
 struct command_spec {
@@ -116,6 +120,13 @@ static const struct command_spec command_specs[SCENARIO_NR_VERBS] = {
 	 BIT(SIZE)},
 	{"bind", "bind ID", 1, 1, 0, 0},
 	{"unbind", "unbind ID", 1, 1, 0, 0},
+	{"pmem",
+	 "pmem ID size=SIZE [node=N] [addr=ADDRESS] [memmap=device|existing] "
+	 "[reserve=SIZE]",
+	 1, 1,
+	 BIT(SIZE) | BIT(NODE) | BIT(ADDR) | BIT(PMEM_MEMMAP) | BIT(RESERVE),
+	 BIT(SIZE)},
+	{"unpmem", "unpmem ID", 1, 1, 0, 0},
 	{"lmb", "lmb ID count=N size=SIZE [node=N] [addr=ADDRESS]", 1, 1,
 	 BIT(COUNT) | BIT(SIZE) | BIT(NODE) | BIT(ADDR),
 	 BIT(COUNT) | BIT(SIZE)},

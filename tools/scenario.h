@@ -25,6 +25,8 @@ enum scenario_verb {
 	SCENARIO_DAX,
 	SCENARIO_BIND,
 	SCENARIO_UNBIND,
+	SCENARIO_PMEM,
+	SCENARIO_UNPMEM,
 	SCENARIO_LMB,
 	SCENARIO_LMB_ADD,
 	SCENARIO_LMB_REMOVE,
@@ -72,6 +74,8 @@ enum scenario_option {
 	OPTION_BLOCK_SIZE,
 	OPTION_MODE, /* enum mhp_virtio_mem_mode */
 	OPTION_BACKED,
+	OPTION_PMEM_MEMMAP, /* enum pmem_memmap */
+	OPTION_RESERVE,
 	SCENARIO_NR_OPTIONS,
 };
 

@@ -13,6 +13,7 @@ static const char *const slot_kind_names[] = {
 	[SLOT_STANDBY] = "standby memory",
 	[SLOT_VMEM] = "virtio-mem device",
 	[SLOT_BALLOON] = "balloon",
+	[SLOT_PMEM] = "persistent memory",
 };
 
 const char *slot_kind_name(enum slot_kind kind)

@@ -29,6 +29,7 @@ enum slot_kind {
 	SLOT_STANDBY,
 	SLOT_VMEM,
 	SLOT_BALLOON,
+	SLOT_PMEM,
 };
 
 struct slot {
