@@ -115,5 +115,6 @@ int bench_hotplug(const struct bench *b);
 int bench_evacuate(const struct bench *b);
 int bench_scale(const struct bench *b);
 int bench_view(const struct bench *b);
+int bench_gigantic(const struct bench *b);
 
 #endif

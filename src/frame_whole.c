@@ -124,12 +124,38 @@ static bool whole_let_go(struct mhp *m, const struct pageblock *pb)
  * with CLOSING is being freed, or nobody's yet. */
 static enum mhp_why whole_check(const struct pageblock *pb, uint64_t word)
 {
-	bool first = word & PB_SMALL && mhp_port_load(&pb->rows[0]) & 1;
-
-	if (word & PB_CONT || first)
+	if (LIKELY((word & (PB_HUGE | PB_CONT | PB_CLOSING)) == PB_HUGE))
+		return MHP_WHY_NONE;
+	if (word & PB_CONT ||
+	    (word & PB_SMALL && mhp_port_load(&pb->rows[0]) & 1))
 		return MHP_WHY_WRONG_ORDER;
-	return (word & (PB_HUGE | PB_CLOSING)) == PB_HUGE ? MHP_WHY_NONE
-							  : MHP_WHY_DOUBLE_FREE;
+	return MHP_WHY_DOUBLE_FREE;
+}
+
+/* Whether a chain goes on behind a pageblock. Words of a block stand in a
+ * row. */
+static bool whole_goes_on(struct mhp *m, const struct pageblock *pb)
+{
+	struct pageblock next = *pb;
+
+	if (LIKELY(pb->index + 1 < m->layout.nr_pageblocks))
+		return mhp_port_load_seq(pb->word + 1) & PB_CONT;
+	return chain_goes_on(m, &next);
+}
+
+/* Whether a pageblock with that word is an allocation of its own, and its bad
+ * pages are let go of. */
+static enum mhp_why whole_ready(struct mhp *m, const struct pageblock *pb,
+				uint64_t word)
+{
+	enum mhp_why why = whole_check(pb, word);
+
+	if (why != MHP_WHY_NONE)
+		return why;
+	if (whole_goes_on(m, pb))
+		return MHP_WHY_WRONG_ORDER;
+	return word & PB_MIXED && !whole_let_go(m, pb) ? MHP_WHY_DOUBLE_FREE
+						       : MHP_WHY_NONE;
 }
 
 int frame_free_whole(struct mhp *m, const struct pageblock *pb,
@@ -137,17 +163,11 @@ int frame_free_whole(struct mhp *m, const struct pageblock *pb,
 {
 	uint64_t word = mhp_port_load_seq(pb->word);
 	uint64_t keep = PB_ISOLATED | PB_USED | PB_MIXED;
-	struct pageblock next;
 
 	do {
-		*why = whole_check(pb, word);
-		if (*why != MHP_WHY_NONE)
+		*why = whole_ready(m, pb, word);
+		if (UNLIKELY(*why != MHP_WHY_NONE))
 			return frame_wrong(why, *why);
-		next = *pb;
-		if (chain_goes_on(m, &next))
-			return frame_wrong(why, MHP_WHY_WRONG_ORDER);
-		if (word & PB_MIXED && !whole_let_go(m, pb))
-			return frame_wrong(why, MHP_WHY_DOUBLE_FREE);
 	} while (!mhp_port_cas(pb->word, &word, word & keep));
 	pageblock_clear_nowhole(m, pb);
 	return 0;

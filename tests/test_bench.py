@@ -23,6 +23,10 @@ HOTPLUG = {
     "add-online-1g", "offline-1g", "offline-block", "remove-1g",
     "add-use-free-1g", "existing-bytes",
 }
+GIGANTIC = {
+    "1g-alloc", "1g-free", "1g-alloc-half-full", "1g-free-half-full",
+    "1g-alloc-none",
+}
 EVACUATE = {"half-full", "half-full-fresh"}
 FLOORS = {"locked-instruction", "copy-non-temporal", "copy-fresh"}
 
@@ -121,6 +125,17 @@ def check_text():
          else got.stdout + got.stderr)
 
 
+def check_gigantic():
+    rows, wrong = bench("gigantic")
+    case("gigantic runs", wrong)
+    times = {row["case"] for row in rows if row["unit"] == "us"}
+    case("gigantic has its cases", ", ".join(sorted(GIGANTIC - times)))
+    count = {row["placement"]: row["median"] for row in rows
+             if row["case"] == "1g-pages"}
+    case("one memmap for a range leaves gigantic pages",
+         "" if count["range"] >= 1019 and count["block"] == 0 else str(count))
+
+
 def main():
     rows, wrong = bench("floors")
     case("floors runs", wrong)
@@ -131,6 +146,7 @@ def main():
     check("evacuate", EVACUATE, "GB/s", True)
     check_hotplug()
     check("view", VIEW, "us", False)
+    check_gigantic()
     check_wrong()
     check_text()
     print(f"1..{len(cases)}")
