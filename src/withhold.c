@@ -2,19 +2,14 @@
 /*
  * Withholding pages from the allocator, and releasing them.
  *
- *   withhold: isolate the pageblocks of the range, wait for readers, forecast
- *             loop:   move a batch without the mutex, until nothing is in use
+ *   withhold: isolate the pageblocks of the range and empty it (vacate.h)
  *             commit: count the pages, set or clear bits, un-isolate
  *   release:  change counts and bits under the mutex; nothing moves
- *
- * A block in which pageblocks are isolated goes neither offline nor away: both
- * begin with isolating it, and find that somebody else has.
  */
 #include "block.h"
-#include "evacuate.h"
 #include "isolate.h"
-#include "offline.h"
 #include "section.h"
+#include "vacate.h"
 #include "withheld.h"
 #include "zone.h"
 
@@ -26,11 +21,10 @@ struct piece {
 	uint32_t end;
 };
 
-/* A withholding that is going on. */
+/* What is withheld. */
 struct withhold {
 	struct mhp_block *blk;
 	struct mhp_range range;
-	struct mhp_offline op;
 };
 
 static struct piece piece_at(const struct mhp *m, struct mhp_block *blk,
@@ -207,34 +201,8 @@ static void withhold_commit(struct mhp *m, const struct withhold *w)
 	isolate_undo(m, w->blk, w->range);
 }
 
-/* Return: 0: done; MHP_ERR_AGAIN: go on; else nothing is isolated any more. */
-static int withhold_isolate(struct mhp *m, struct withhold *w,
-			    struct mhp_report *report)
-{
-	mhp_pfn_t pfn = MHP_PFN_NONE;
-	int err = isolate_range(m, w->blk, w->range, &pfn);
-
-	if (err)
-		return report_set(report, err, MHP_STAGE_WITHHOLD,
-				  MHP_WHY_ISOLATED, pfn);
-	/* Undo bits of latecomers and unwritten descriptors are gone then. */
-	m->ops->synchronize(m->ops_ctx);
-	err = offline_foresee(m, w->blk, w->range, 0, report);
-	if (err) {
-		isolate_undo(m, w->blk, w->range);
-		return err;
-	}
-	if (!isolate_used(m, w->blk, w->range)) {
-		withhold_commit(m, w);
-		return 0;
-	}
-	w->op.active = 1;
-	evacuate_next_pass(m, w->range, &w->op);
-	return MHP_ERR_AGAIN;
-}
-
-static int withhold_begin(struct mhp *m, struct withhold *w,
-			  struct mhp_report *report)
+static int withhold_locked(struct mhp *m, struct withhold *w,
+			   uint64_t deadline_ns, struct mhp_report *report)
 {
 	int err = hold_find(m, w->range, &w->blk, MHP_STAGE_WITHHOLD, report);
 	bool serves;
@@ -254,85 +222,26 @@ static int withhold_begin(struct mhp *m, struct withhold *w,
 	err = withhold_check(m, w, report);
 	if (err)
 		return err;
-	if (serves)
-		return withhold_isolate(m, w, report);
-	withhold_mark(m, w);
-	return 0;
-}
-
-static int withhold_fail(struct mhp *m, struct withhold *w, int err,
-			 enum mhp_why why, struct mhp_report *report)
-{
-	evacuate_report(&w->op, err, why, report);
-	isolate_undo(m, w->blk, w->range);
-	return err;
-}
-
-/* A whole walk is done: finished, hopeless, or once more? */
-static int withhold_end_of_pass(struct mhp *m, struct withhold *w,
-				struct mhp_report *report)
-{
-	if (!isolate_used(m, w->blk, w->range)) {
-		withhold_commit(m, w);
+	if (!serves) {
+		withhold_mark(m, w);
 		return 0;
 	}
-	if (evacuate_hopeless(&w->op))
-		return withhold_fail(m, w, MHP_ERR_BUSY,
-				     w->op.nr_pass_refused ? MHP_WHY_NONE
-							   : MHP_WHY_IN_FLIGHT,
-				     report);
-	evacuate_next_pass(m, w->range, &w->op);
-	return MHP_ERR_AGAIN;
-}
-
-static int withhold_step_end(struct mhp *m, struct withhold *w,
-			     const struct evacuate_batch *batch, int err,
-			     struct mhp_report *report)
-{
-	evacuate_account(m, &w->op, batch);
-	if (err)
-		return withhold_fail(m, w, err, MHP_WHY_NONE, report);
-	if (batch->end_of_range) {
-		err = withhold_end_of_pass(m, w, report);
-		if (err != MHP_ERR_AGAIN)
-			return err;
-	}
-	if (evacuate_late(m, &w->op))
-		return withhold_fail(m, w, MHP_ERR_TIMEDOUT, MHP_WHY_DEADLINE,
-				     report);
-	return MHP_ERR_AGAIN;
-}
-
-/* One batch. Enters and leaves with the mutex. */
-static int withhold_step(struct mhp *m, struct withhold *w,
-			 struct mhp_report *report)
-{
-	struct evacuate_batch batch;
-	int err;
-
-	evacuate_collect(m, w->blk, w->range, &w->op, &batch);
-	m->nr_steps++;
-	mhp_unlock(m);
-	err = evacuate_move(m, &w->op, &batch);
-	mhp_port_relax();
-	MHP_FATAL(!mhp_lock(m));
-	m->nr_steps--;
-	return withhold_step_end(m, w, &batch, err, report);
+	err = vacate_range(m, w->blk, w->range, deadline_ns, report);
+	if (!err)
+		withhold_commit(m, w);
+	return err;
 }
 
 int mhp_withhold(struct mhp *m, struct mhp_range range, uint64_t deadline_ns,
 		 struct mhp_report *report)
 {
-	struct withhold w = {.range = range,
-			     .op = {.deadline_ns = deadline_ns}};
+	struct withhold w = {.range = range};
 	int err = mhp_lock(m);
 
 	if (err)
 		return report_set(report, err, MHP_STAGE_WITHHOLD,
 				  MHP_WHY_REENTERED, MHP_PFN_NONE);
-	err = withhold_begin(m, &w, report);
-	while (err == MHP_ERR_AGAIN)
-		err = withhold_step(m, &w, report);
+	err = withhold_locked(m, &w, deadline_ns, report);
 	mhp_unlock(m);
 	if (err && report)
 		report->stage = MHP_STAGE_WITHHOLD;
@@ -354,12 +263,13 @@ uint64_t mhp_withheld(struct mhp *m, struct mhp_range range)
 	for (blk = section_next_block(m, range.start_pfn);
 	     blk && blk->start_pfn < end;
 	     blk = section_next_block(m,
-				      blk->start_pfn + m->layout.block_pages))
+				      blk->start_pfn + m->layout.block_pages)) {
 		nr += withheld_in(
 			m, blk,
 			range_cut(range,
 				  mhp_range_make(blk->start_pfn,
 						 m->layout.block_pages)));
+	}
 	mhp_port_read_unlock();
 	return nr;
 }
