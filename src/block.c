@@ -106,9 +106,14 @@ void block_clear_flag(struct mhp_block *blk, unsigned int flag)
 			(status >> BLOCK_FLAGS_SHIFT) & ~(uint64_t)flag);
 }
 
+void block_set_moving(struct mhp_block *blk, bool moving)
+{
+	block_set_field(blk, BLOCK_MOVING_SHIFT, 1, moving);
+}
+
 void block_set_resource(struct mhp_block *blk, enum mhp_resource_kind kind)
 {
-	block_set_field(blk, BLOCK_RESOURCE_SHIFT, 3, kind);
+	block_set_field(blk, BLOCK_RESOURCE_SHIFT, BLOCK_RESOURCE_BITS, kind);
 }
 
 void block_set_memmap_pfn(struct mhp_block *blk, mhp_pfn_t pfn)

@@ -40,6 +40,9 @@ void block_set_flag(struct mhp_block *blk, unsigned int flag);
 /** block_clear_flag() - take one flag away. [mutex] */
 void block_clear_flag(struct mhp_block *blk, unsigned int flag);
 
+/** block_set_moving() - whether its memmap moves. [mutex] */
+void block_set_moving(struct mhp_block *blk, bool moving);
+
 /** block_set_resource() - what its resource is. [mutex] */
 void block_set_resource(struct mhp_block *blk, enum mhp_resource_kind kind);
 

@@ -14,6 +14,7 @@
 #include "check_pageblock.h"
 #include "desc.h"
 #include "device.h"
+#include "gate.h"
 #include "group.h"
 #include "node.h"
 #include "phase.h"
@@ -95,6 +96,22 @@ static int check_record(struct mhp *m, const struct mhp_block *blk,
 	    block_memmap_pages(status) != check_memmap_pages(m, blk))
 		return check_broken(report, 9, blk->start_pfn);
 	return 0;
+}
+
+/* INV-27: no memmap moves. */
+static int check_still(const struct mhp_block *blk, struct mhp_report *report)
+{
+	return block_moves(block_status(blk))
+		       ? check_broken(report, 27, blk->start_pfn)
+		       : 0;
+}
+
+/* INV-27: nobody is in the gate, nor keeps others out. */
+static int check_gate(const struct mhp *m, struct mhp_report *report)
+{
+	return mhp_port_load(&m->gate) || gate_moves(m) & 1
+		       ? check_broken(report, 27, MHP_PFN_NONE)
+		       : 0;
 }
 
 /* INV-20: a resource is of one kind. */
@@ -222,6 +239,8 @@ static int check_block(struct mhp *m, struct mhp_block *blk,
 	err = check_index(m, blk, report);
 	if (!err)
 		err = check_record(m, blk, report);
+	if (!err)
+		err = check_still(blk, report);
 	if (!err)
 		err = check_placement(m, blk, sums, report);
 	if (!err)
@@ -415,6 +434,8 @@ static int check_locked(struct mhp *m, struct mhp_report *report)
 		err = check_device_ranges(m, &sums, report);
 	if (!err)
 		err = check_accounts(m, &sums, report);
+	if (!err)
+		err = check_gate(m, report);
 	if (!err)
 		err = check_leaves(m, report);
 	if (!err)

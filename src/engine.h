@@ -12,7 +12,8 @@
  *
  * Field notes: [mutex] written under the instance's mutex; [rcu] also read
  * inside read-side sections, so written with release and freed after
- * synchronize; [const] not written after init.
+ * synchronize; [const] not written after init; [gate] changed only while a
+ * memmap moves, see gate.h.
  */
 #ifndef MHP_SRC_ENGINE_H
 #define MHP_SRC_ENGINE_H
@@ -39,15 +40,19 @@ _Static_assert(OWNER_MAX <= 64, "a set of owners is one word");
 /*
  * The status word of a block, one load for all that lock-free readers ask:
  *
- *   63     48 47  42 41    39 38  36 35      33 32  30 29               0
- *   [ flags  ][ node ][ former ][ zone ][ resource ][ life ][ memmap pages  ]
+ *   63   48 47  42 41    39 38  36 35      34   33    32  30 29           0
+ *   [flags ][ node ][former ][ zone ][resource][moving][ life ][memmap pages]
  *
  * "former" is the zone to go back to if an eject fails; "memmap pages" are
- * those in it that hold memmap or state, its own or that of others.
+ * those in it that hold memmap or state, its own or that of others. "moving"
+ * says that the memmap is (gate.h); it stands beside the life so that one
+ * comparison answers for both.
  */
 #define BLOCK_MEMMAP_BITS 30
 #define BLOCK_LIFE_SHIFT 30
-#define BLOCK_RESOURCE_SHIFT 33
+#define BLOCK_MOVING_SHIFT 33
+#define BLOCK_RESOURCE_SHIFT 34
+#define BLOCK_RESOURCE_BITS 2
 #define BLOCK_ZONE_SHIFT 36
 #define BLOCK_FORMER_SHIFT 39
 #define BLOCK_NODE_SHIFT 42
@@ -55,6 +60,8 @@ _Static_assert(OWNER_MAX <= 64, "a set of owners is one word");
 #define BLOCK_FLAGS_BITS 16
 
 _Static_assert(MHP_NR_ZONES <= 8, "a zone is three bits");
+_Static_assert(MHP_NR_RESOURCES <= 1 << BLOCK_RESOURCE_BITS,
+	       "a resource is two bits");
 _Static_assert(MHP_MAX_NODES <= 64, "a node is six bits");
 
 #define BLOCK_BOOT (1u << 0)	 /* was there at init */
@@ -80,8 +87,8 @@ _Static_assert(MHP_MAX_NODES <= 64, "a node is six bits");
 struct mhp_block {
 	mhp_pfn_t start_pfn;	/* [const] */
 	uint8_t *linear;	/* [const] address of its first byte */
-	uint8_t *memmap;	/* [const] descriptor of start_pfn */
-	uint8_t *state;		/* [const] allocator state, altmap.h */
+	uint8_t *memmap;	/* [gate] descriptor of start_pfn */
+	uint8_t *state;		/* [gate] allocator state, altmap.h */
 	mhp_word_t links;	/* [rcu] where it belongs, below */
 	struct mhp_block *next; /* [rcu] in its zone, or in the list of many */
 	struct mhp_block *prev; /* [mutex] */
@@ -119,7 +126,8 @@ static inline enum mhp_zone_type block_former_zone(uint64_t status)
 
 static inline enum mhp_resource_kind block_resource(uint64_t status)
 {
-	return (enum mhp_resource_kind)(status >> BLOCK_RESOURCE_SHIFT & 7);
+	return (enum mhp_resource_kind)(status >> BLOCK_RESOURCE_SHIFT &
+					((1u << BLOCK_RESOURCE_BITS) - 1));
 }
 
 static inline unsigned int block_node(uint64_t status)
@@ -163,12 +171,28 @@ static inline uint64_t block_status(const struct mhp_block *blk)
 	return mhp_port_load_acquire(&blk->status);
 }
 
-/** block_serves() - whether pages of it may be allocated or freed */
+/** block_moves() - whether its memmap is just moving */
+static inline bool block_moves(uint64_t status)
+{
+	return status >> BLOCK_MOVING_SHIFT & 1;
+}
+
+/** block_serves() - whether it has pages that are allocated, or may be */
 static inline bool block_serves(uint64_t status)
 {
 	enum mhp_block_state life = block_life(status);
 
 	return life == MHP_BLOCK_ONLINE || life == MHP_BLOCK_GOING_OFFLINE;
+}
+
+/** block_grants() - whether it serves and its memmap stands still: then state
+ * and descriptors can be used without the gate */
+static inline bool block_grants(uint64_t status)
+{
+	uint64_t life_moving = status >> BLOCK_LIFE_SHIFT & 15;
+
+	return life_moving == MHP_BLOCK_ONLINE ||
+	       life_moving == MHP_BLOCK_GOING_OFFLINE;
 }
 
 /* A zone of a node. */
@@ -230,6 +254,7 @@ struct counters {
 	mhp_word_t nr_pages_moved, nr_moves_refused;
 	uint64_t nr_memmap_pmd_chunks, nr_memmap_base_pages;
 	uint64_t nr_memmap_remote_pages;
+	uint64_t nr_memmaps_moved;
 };
 
 struct mhp {
@@ -248,6 +273,7 @@ struct mhp {
 	uint32_t root_order;	      /* [const] log2 pages of a leaf */
 	uint64_t leaf_mask;	      /* [const] sections of a leaf, less 1 */
 	uint64_t nr_root;	      /* [const] entries of the root */
+	mhp_word_t moves;	      /* of memmaps: begun and ended; gate.h */
 	void **root;		      /* [rcu] leaves, in the buffer */
 	struct cursors *cursors; /* nr_cpus x (nr_nodes + 1), in the buffer */
 	struct zone *zones;	 /* nr_nodes x MHP_NR_ZONES */
@@ -276,6 +302,8 @@ struct mhp {
 	struct eject *ejects;	  /* [mutex] those that run */
 	struct mhp_policy policy; /* [mutex] */
 	mhp_word_t holder;	  /* who runs under the mutex; 0: nobody */
+	mhp_word_t gate;	  /* gate.h */
+	bool no_extra;		  /* [const] nobody uses the embedder's bytes */
 	struct mhp_device *devices; /* [rcu] device ranges, by address */
 	uint64_t nr_devices;	    /* [mutex] */
 	uint64_t nr_blocks_added;   /* [mutex] records of added blocks */

@@ -13,6 +13,7 @@
 #include "boot_map.h"
 #include "desc.h"
 #include "device.h"
+#include "gate.h"
 #include "host.h"
 #include "section.h"
 #include "withheld.h"
@@ -64,7 +65,7 @@ frame_row(const struct mhp *m, mhp_pfn_t pfn, mhp_word_t **row,
 	struct mhp_block *blk = section_block(m, pfn);
 	uint64_t off = pfn & (l->block_pages - 1);
 
-	if (UNLIKELY(!blk || !block_serves(block_status(blk))))
+	if (UNLIKELY(!blk || !block_grants(block_status(blk))))
 		return NULL;
 	*row = (mhp_word_t *)(void *)(blk->state + l->row_offset +
 				      (off >> l->row_order) * 8);
@@ -176,17 +177,36 @@ static struct search frame_begin(struct mhp *m,
 	return s;
 }
 
+/* Search, and search again if that failed because a memmap moves. Inside a
+ * read-side section; ends it. */
+static int frame_search_slow(const struct search *begin, mhp_pfn_t *pfn)
+{
+	struct mhp *m = begin->m;
+	uint64_t moves;
+	struct search s;
+
+	for (;;) {
+		moves = gate_moves(m);
+		s = *begin;
+		if (LIKELY(!frame_search(&s)))
+			break;
+		mhp_port_read_unlock();
+		if (LIKELY(!gate_await(m, moves)))
+			return MHP_ERR_NOMEM;
+		mhp_port_read_lock();
+	}
+	mhp_port_read_unlock();
+	*pfn = s.pfn;
+	return 0;
+}
+
 static __attribute__((noinline)) int
 frame_alloc_slow(struct mhp *m, const struct mhp_request *request,
 		 mhp_pfn_t *pfn)
 {
 	struct search s = frame_begin(m, request);
-	int err = frame_search(&s);
 
-	mhp_port_read_unlock();
-	if (!err)
-		*pfn = s.pfn;
-	return err;
+	return frame_search_slow(&s, pfn);
 }
 
 int frame_alloc(struct mhp *m, const struct mhp_request *request,
@@ -254,7 +274,6 @@ static int frame_alloc_run(struct mhp *m, const struct mhp_request *request,
 {
 	struct mhp_request whole = *request;
 	struct search s;
-	int err;
 
 	whole.order = (uint8_t)m->layout.pageblock_order;
 	if (whole.align_order < whole.order)
@@ -262,11 +281,7 @@ static int frame_alloc_run(struct mhp *m, const struct mhp_request *request,
 	mhp_port_read_lock();
 	s = frame_begin(m, &whole);
 	s.nr_pageblocks = nr_pageblocks;
-	err = frame_search(&s);
-	mhp_port_read_unlock();
-	if (!err)
-		*pfn = s.pfn;
-	return err;
+	return frame_search_slow(&s, pfn);
 }
 
 int mhp_run_alloc(struct mhp *m, const struct mhp_request *request,
@@ -377,27 +392,35 @@ static int frame_free_checked(struct mhp *m, const struct pageblock *pb,
 				&why);
 }
 
+/* In the gate, if there is need. */
+static int frame_free_in(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+			 uint64_t nr_pages, bool engine)
+{
+	struct pageblock pb;
+	int err;
+
+	if (!blk)
+		return frame_free_nowhere(m, pfn);
+	if (!block_serves(block_status(blk)))
+		return MHP_ERR_FAULT;
+	err = frame_free_check(m, blk, pfn, nr_pages);
+	if (err)
+		return err;
+	pb = pageblock_of(m, blk, pfn);
+	if (!engine && frame_is_kept(m, &pb, pfn))
+		return MHP_ERR_INVAL;
+	return frame_free_checked(m, &pb, pfn, nr_pages);
+}
+
 /* Everything but the common case; inside a read-side section. */
 static __attribute__((noinline)) int
 frame_free_slow(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages, bool engine)
 {
-	struct mhp_block *blk = section_block(m, pfn);
-	struct pageblock pb;
-	int err = MHP_ERR_FAULT;
+	bool gated = gate_enter(m);
+	int err = frame_free_in(m, section_block(m, pfn), pfn, nr_pages,
+				engine);
 
-	if (!blk)
-		err = frame_free_nowhere(m, pfn);
-	if (!blk || !block_serves(block_status(blk)))
-		goto unlock;
-	err = frame_free_check(m, blk, pfn, nr_pages);
-	if (err)
-		goto unlock;
-	pb = pageblock_of(m, blk, pfn);
-	err = MHP_ERR_INVAL;
-	if (!engine && frame_is_kept(m, &pb, pfn))
-		goto unlock;
-	err = frame_free_checked(m, &pb, pfn, nr_pages);
-unlock:
+	gate_leave(m, gated);
 	mhp_port_read_unlock();
 	return err;
 }
@@ -505,7 +528,8 @@ void *mhp_frame_extra(struct mhp *m, mhp_pfn_t pfn)
 	struct mhp_block *blk;
 	void *extra = NULL;
 
-	if (m->geometry.descriptor_bytes <= MHP_DESC_ENGINE_BYTES)
+	if (m->geometry.descriptor_bytes <= MHP_DESC_ENGINE_BYTES ||
+	    m->no_extra)
 		return NULL;
 	mhp_port_read_lock();
 	blk = section_block(m, pfn);

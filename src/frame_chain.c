@@ -25,7 +25,7 @@
 /* Whether pages of a block can be those of the zone that is searched. */
 static bool chain_in_zone(const struct search *s, uint64_t status)
 {
-	return block_life(status) == MHP_BLOCK_ONLINE &&
+	return block_life(status) == MHP_BLOCK_ONLINE && !block_moves(status) &&
 	       block_zone(status) == s->zone && block_node(status) == s->node &&
 	       !block_has(status, BLOCK_MANY);
 }

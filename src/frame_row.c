@@ -8,6 +8,7 @@
 
 #include "bad.h"
 #include "desc.h"
+#include "gate.h"
 #include "section.h"
 
 /* Positions in a row that are multiples of 2^order. */
@@ -102,6 +103,16 @@ static mhp_pfn_t run_pfn(const struct search *s, const struct pageblock *pb,
 	       ((uint64_t)row << s->m->layout.row_order) + bit;
 }
 
+static void cursor_let_go(const struct search *s, struct mhp_block *blk,
+			  mhp_pfn_t pfn)
+{
+	bool gated = gate_enter(s->m);
+	struct pageblock pb = pageblock_of(s->m, blk, pfn);
+
+	pageblock_let_go(s->m, &pb, s->owner);
+	gate_leave(s->m, gated);
+}
+
 /* The cursor goes to another row; whoever overwrites its place in another
  * pageblock lets go of that one, so that none is kept without a cursor. */
 static void cursor_move(struct search *s, mhp_pfn_t row_pfn)
@@ -117,11 +128,8 @@ static void cursor_move(struct search *s, mhp_pfn_t row_pfn)
 	    (old ^ row_pfn) >> s->m->layout.pageblock_order == 0)
 		return;
 	blk = section_block(s->m, old);
-	if (blk && block_serves(block_status(blk))) {
-		struct pageblock pb = pageblock_of(s->m, blk, old);
-
-		pageblock_let_go(s->m, &pb, s->owner);
-	}
+	if (blk && block_serves(block_status(blk)))
+		cursor_let_go(s, blk, old);
 }
 
 /* R7, and the descriptor: what follows a grant. */

@@ -348,7 +348,7 @@ static bool search_emptied(struct search *s, struct mhp_block *blk)
 static bool search_block(struct search *s, struct mhp_block *blk,
 			 enum search_mode mode)
 {
-	if (!block_serves(block_status(blk)) || blk->start_pfn >= s->limit_pfn)
+	if (!block_grants(block_status(blk)) || blk->start_pfn >= s->limit_pfn)
 		return false;
 	switch (mode) {
 	case SEARCH_PARTIAL:
@@ -486,7 +486,7 @@ static struct mhp_block *search_cursor_block(const struct search *s,
 	if (at == MHP_PFN_NONE)
 		return NULL;
 	blk = section_block(s->m, at);
-	return blk && block_serves(block_status(blk)) ? blk : NULL;
+	return blk && block_grants(block_status(blk)) ? blk : NULL;
 }
 
 /* The pageblock behind the one that was taken whole last time. */

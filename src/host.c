@@ -304,9 +304,8 @@ static void host_give(struct mhp *m, struct mhp_block *blk,
 	notify_pages(m, blk, MHP_EVENT_MEMMAP_RELEASED, run);
 }
 
-void host_release(struct mhp *m, const struct mhp_block *blk)
+void host_release(struct mhp *m, struct mhp_range piece)
 {
-	struct mhp_range piece = host_piece(m, blk);
 	mhp_pfn_t pfn = piece.start_pfn, end = mhp_range_end_pfn(piece), next;
 
 	for (; piece.nr_pages && pfn < end; pfn = next) {

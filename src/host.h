@@ -77,9 +77,11 @@ void host_online(struct mhp *m, struct mhp_block *blk);
  * host_release() - the pages of a range that held memmap and state of a block
  * do so no more: make them managed pages of their blocks
  *
+ * @piece: from host_piece(), before that
+ *
  * Nobody finds the block there any more, readers who did are gone, and nothing
  * is mapped to its piece. Hosts that are leaving as well are left out. [mutex]
  */
-void host_release(struct mhp *m, const struct mhp_block *blk);
+void host_release(struct mhp *m, struct mhp_range piece);
 
 #endif

@@ -118,6 +118,13 @@ static int config_check_ops(const struct mhp_ops *ops,
 		missing = "map_linear and unmap_linear";
 	else if (!ops->map_memmap != !ops->unmap_memmap)
 		missing = "map_memmap and unmap_memmap come together";
+	else if (ops->remap_memmap && !ops->map_memmap)
+		missing = "remap_memmap needs map_memmap";
+	else if ((ops->remap_prepare || ops->protect_memmap) &&
+		 !ops->remap_memmap)
+		missing = "remap_prepare and protect_memmap need remap_memmap";
+	else if (!ops->hold_cpu != !ops->release_cpu)
+		missing = "hold_cpu and release_cpu come together";
 	else if (!ops->meta_alloc || !ops->meta_free)
 		missing = "meta_alloc and meta_free";
 	else if (!ops->synchronize)
@@ -299,6 +306,7 @@ static void init_config(struct mhp *m, const struct mhp_config *config)
 	m->ops = config->ops;
 	m->ops_ctx = config->ops_ctx;
 	m->max_pfn = config->max_pfn;
+	m->no_extra = config->no_extra;
 	m->dma_end_pfn = config->dma_end_pfn;
 	m->dma32_end_pfn = config->dma32_end_pfn;
 	m->profile = config->profile;

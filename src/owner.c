@@ -9,6 +9,7 @@
 #include "owner.h"
 
 #include "desc.h"
+#include "gate.h"
 #include "libc.h"
 #include "section.h"
 #include "text.h"
@@ -205,10 +206,12 @@ int mhp_move_complete(struct mhp *m, mhp_pfn_t from_pfn, mhp_pfn_t to_pfn,
 		      unsigned int order, bool moved)
 {
 	uint64_t nr_pages = 0;
-	bool ended;
+	bool gated, ended;
 
 	mhp_port_read_lock();
+	gated = gate_enter(m);
 	ended = owner_end_move(m, from_pfn, to_pfn, order, moved, &nr_pages);
+	gate_leave(m, gated);
 	mhp_port_read_unlock();
 	if (!ended)
 		return MHP_ERR_INVAL;

@@ -110,6 +110,12 @@ void pageblock_clear_nowhole(struct mhp *m, const struct pageblock *pb)
 	hint_lower_free_from(m, pb->blk);
 }
 
+void pageblock_forget(struct mhp *m, const struct pageblock *pb)
+{
+	mhp_port_and(hint_of(pb, m->layout.small_offset), ~hint_bit(pb));
+	mhp_port_and(hint_of(pb, m->layout.full_offset), ~hint_bit(pb));
+}
+
 void pageblock_clear_full(struct mhp *m, const struct pageblock *pb)
 {
 	mhp_word_t *hint = hint_of(pb, m->layout.full_offset);
@@ -199,8 +205,7 @@ static void close_finish(struct mhp *m, const struct pageblock *pb)
 	uint64_t keep = PB_ISOLATED | PB_USED | PB_MIXED | PB_WITHHELD;
 	uint64_t word = mhp_port_load(pb->word);
 
-	mhp_port_and(hint_of(pb, m->layout.small_offset), ~hint_bit(pb));
-	mhp_port_and(hint_of(pb, m->layout.full_offset), ~hint_bit(pb));
+	pageblock_forget(m, pb);
 	while (!mhp_port_cas(pb->word, &word, word & keep))
 		mhp_port_relax();
 	if (!(word & PB_ISOLATED))

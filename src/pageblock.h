@@ -261,6 +261,8 @@ void pageblock_raise_used(struct mhp *m, const struct mhp_block *blk);
 bool pageblock_never_used(struct mhp *m, const struct mhp_block *blk);
 /** pageblock_clear_nowhole() - a pageblock became free */
 void pageblock_clear_nowhole(struct mhp *m, const struct pageblock *pb);
+/** pageblock_forget() - it is not open any more: no hint speaks of it */
+void pageblock_forget(struct mhp *m, const struct pageblock *pb);
 /** pageblock_clear_full() - a page of it became free */
 void pageblock_clear_full(struct mhp *m, const struct pageblock *pb);
 /** pageblock_mark_full() - set the hint, then verify it (R6) */

@@ -9,6 +9,7 @@
 #include "desc.h"
 #include "device.h"
 #include "frame.h"
+#include "gate.h"
 #include "host.h"
 #include "section.h"
 #include "withheld.h"
@@ -109,7 +110,10 @@ int mhp_block_query(struct mhp *m, uint64_t block_id,
 	mhp_port_read_lock();
 	blk = block_find(m, block_id);
 	if (blk) {
+		bool gated = gate_enter(m);
+
 		block_describe(m, blk, info);
+		gate_leave(m, gated);
 		err = 0;
 	}
 	mhp_port_read_unlock();
@@ -253,8 +257,12 @@ int mhp_frame_query(struct mhp *m, mhp_pfn_t pfn, struct mhp_page_info *info)
 				       .head_pfn = MHP_PFN_NONE};
 	mhp_port_read_lock();
 	blk = section_block(m, pfn);
-	if (blk)
+	if (blk) {
+		bool gated = gate_enter(m);
+
 		page_query(m, blk, pfn, info);
+		gate_leave(m, gated);
+	}
 	if (!blk || info->use == MHP_PAGE_HOLE)
 		page_query_device(m, pfn, info);
 	mhp_port_read_unlock();

@@ -192,7 +192,7 @@ static void remove_release(struct mhp *m, struct mhp_block *gone)
 		undescribe_block(m, blk);
 	}
 	for (blk = gone; blk; blk = blk->prev)
-		host_release(m, blk);
+		host_release(m, host_piece(m, blk));
 	for (blk = gone; blk; blk = before) {
 		before = blk->prev;
 		group_leave(m, blk);

@@ -58,6 +58,7 @@ static void stat_fill(struct mhp *m, struct mhp_stat *stat)
 		.nr_memmap_pmd_chunks = c->nr_memmap_pmd_chunks,
 		.nr_memmap_base_pages = c->nr_memmap_base_pages,
 		.nr_memmap_remote_pages = c->nr_memmap_remote_pages,
+		.nr_memmaps_moved = c->nr_memmaps_moved,
 	};
 	stat->existing_bytes = stat->existing_memmap_bytes +
 			       stat->existing_state_bytes +

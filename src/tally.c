@@ -16,6 +16,7 @@
 #include "desc.h"
 #include "device.h"
 #include "frame.h"
+#include "gate.h"
 #include "libc.h"
 #include "section.h"
 
@@ -243,6 +244,7 @@ static uint64_t tally_next(struct mhp *m, struct mhp_range range,
 {
 	struct mhp_block *blk = NULL;
 	struct mhp_range part;
+	bool gated;
 
 	if (range.start_pfn < m->max_pfn)
 		blk = section_next_block(m, range.start_pfn);
@@ -256,7 +258,9 @@ static uint64_t tally_next(struct mhp *m, struct mhp_range range,
 		     mhp_range_make(range.start_pfn,
 				    part.start_pfn - range.start_pfn),
 		     tally->nr);
+	gated = gate_enter(m);
 	tally_block(m, blk, part, tally);
+	gate_leave(m, gated);
 	return mhp_range_end_pfn(part) - range.start_pfn;
 }
 

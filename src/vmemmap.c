@@ -3,6 +3,7 @@
 #include "vmemmap.h"
 
 #include "altmap.h"
+#include "bad.h"
 #include "desc.h"
 #include "frame.h"
 #include "section.h"
@@ -197,23 +198,35 @@ static int vmemmap_populate_contiguous(struct mhp *m, struct span *span)
 	return 0;
 }
 
-/* Take and map one piece of the window behind the @done pages mapped so far. */
+/* Take the piece behind the @done pages taken so far. */
+static int vmemmap_take_next(struct mhp *m, const struct span *span,
+			     uint64_t done, unsigned int *order, mhp_pfn_t *pfn,
+			     struct mhp_report *report)
+{
+	uint64_t nr_pages = vmemmap_pages(m, span);
+	int err;
+
+	*order = vmemmap_first_order(m, nr_pages);
+	while (done + (UINT64_C(1) << *order) > nr_pages)
+		--*order;
+	err = vmemmap_take(m, span, order, pfn);
+	return err ? report_set(report, err, MHP_STAGE_ADD,
+				MHP_WHY_NO_MEMMAP_MEMORY, span->range.start_pfn)
+		   : 0;
+}
+
+/* Take and map one piece of the window. */
 static int vmemmap_populate_piece(struct mhp *m, struct span *span,
 				  uint64_t *done, struct mhp_report *report)
 {
 	const struct mhp_geometry *g = &m->geometry;
-	uint64_t nr_pages = vmemmap_pages(m, span);
-	unsigned int order = vmemmap_first_order(m, nr_pages);
+	unsigned int order;
 	mhp_pfn_t pfn;
 	int err;
 
-	while (*done + (UINT64_C(1) << order) > nr_pages)
-		order--;
-	err = vmemmap_take(m, span, &order, &pfn);
+	err = vmemmap_take_next(m, span, *done, &order, &pfn, report);
 	if (err)
-		return report_set(report, err, MHP_STAGE_ADD,
-				  MHP_WHY_NO_MEMMAP_MEMORY,
-				  span->range.start_pfn);
+		return err;
 	err = m->ops->map_memmap(
 		m->ops_ctx,
 		vmemmap_offset(m, span) + mhp_bytes_from_pages(g, *done),
@@ -247,18 +260,22 @@ static int vmemmap_populate_window(struct mhp *m, struct span *span,
 	return err;
 }
 
-int vmemmap_populate_existing(struct mhp *m, struct span *span,
-			      struct mhp_report *report)
+static int vmemmap_populate_linear(struct mhp *m, struct span *span,
+				   struct mhp_report *report)
 {
-	int err;
+	int err = vmemmap_populate_contiguous(m, span);
 
-	span->memmap_pfn = MHP_PFN_NONE;
-	if (span->windowed)
-		return vmemmap_populate_window(m, span, report);
-	err = vmemmap_populate_contiguous(m, span);
 	return err ? report_set(report, err, MHP_STAGE_ADD,
 				MHP_WHY_NO_MEMMAP_MEMORY, span->range.start_pfn)
 		   : 0;
+}
+
+int vmemmap_populate_existing(struct mhp *m, struct span *span,
+			      struct mhp_report *report)
+{
+	span->memmap_pfn = MHP_PFN_NONE;
+	return span->windowed ? vmemmap_populate_window(m, span, report)
+			      : vmemmap_populate_linear(m, span, report);
 }
 
 void vmemmap_depopulate_existing(struct mhp *m, struct span *span)
@@ -266,4 +283,156 @@ void vmemmap_depopulate_existing(struct mhp *m, struct span *span)
 	if (span->windowed)
 		vmemmap_unmap(m, span);
 	vmemmap_free_chain(m, span);
+}
+
+/* ---- moving ---- */
+
+static int vmemmap_reserve_window(struct mhp *m, struct span *span,
+				  struct mhp_report *report)
+{
+	uint64_t done = 0;
+	int err = 0;
+
+	while (!err && done < vmemmap_pages(m, span)) {
+		unsigned int order;
+		mhp_pfn_t pfn;
+
+		err = vmemmap_take_next(m, span, done, &order, &pfn, report);
+		if (err)
+			break;
+		vmemmap_chain(m, span, pfn, order);
+		done += UINT64_C(1) << order;
+	}
+	if (err)
+		vmemmap_free_chain(m, span);
+	return err;
+}
+
+int vmemmap_reserve_existing(struct mhp *m, struct span *span,
+			     struct mhp_report *report)
+{
+	span->memmap_pfn = MHP_PFN_NONE;
+	return span->windowed ? vmemmap_reserve_window(m, span, report)
+			      : vmemmap_populate_linear(m, span, report);
+}
+
+void vmemmap_release_existing(struct mhp *m, struct span *span)
+{
+	vmemmap_free_chain(m, span);
+}
+
+mhp_pfn_t vmemmap_bad(struct mhp *m, const struct span *span)
+{
+	mhp_pfn_t pfn = span->memmap_pfn;
+
+	for (; pfn != MHP_PFN_NONE; pfn = vmemmap_next(m, pfn)) {
+		uint64_t nr = UINT64_C(1) << vmemmap_order_of(m, pfn);
+		mhp_pfn_t bad = bad_next(m, mhp_range_make(pfn, nr));
+
+		if (bad != MHP_PFN_NONE)
+			return bad;
+	}
+	return MHP_PFN_NONE;
+}
+
+int vmemmap_remap_prepare(struct mhp *m, const struct span *span)
+{
+	if (!span->windowed || !m->ops->remap_prepare)
+		return 0;
+	return m->ops->remap_prepare(
+		m->ops_ctx, vmemmap_offset(m, span),
+		mhp_bytes_from_pages(&m->geometry, vmemmap_pages(m, span)));
+}
+
+/* Word by word: others read the words meanwhile, and a compiler's copy need not
+ * be whole words. */
+static void vmemmap_copy(uint8_t *to, const uint8_t *from, uint64_t size_bytes)
+{
+	mhp_word_t *into = (mhp_word_t *)(void *)to;
+	const mhp_word_t *out = (const mhp_word_t *)(const void *)from;
+	uint64_t i;
+
+	for (i = 0; i < size_bytes / sizeof(*into); i++)
+		mhp_port_store(&into[i], mhp_port_load(&out[i]));
+}
+
+/* Descriptors in [@at, @end) of the span's bytes, but for those that do not
+ * count. */
+static void vmemmap_copy_part(const struct remap *r, uint64_t at, uint64_t end,
+			      uint8_t *to)
+{
+	uint64_t from = at < r->skip_bytes ? r->skip_bytes : at;
+
+	if (r->copies && from < end)
+		vmemmap_copy(to + (from - at), r->span->memmap + from,
+			     end - from);
+}
+
+static uint8_t *vmemmap_linear(struct mhp *m, mhp_pfn_t pfn)
+{
+	const struct mhp_block *blk = section_block(m, pfn);
+
+	return blk->linear +
+	       mhp_bytes_from_pages(&m->geometry, pfn - blk->start_pfn);
+}
+
+/* How much at once: writers wait for all of it. */
+static uint64_t vmemmap_step_bytes(const struct mhp *m, const struct remap *r,
+				   uint64_t size_bytes)
+{
+	uint64_t most = REMAP_PROTECTED_BYTES;
+
+	if (!r->protects)
+		return size_bytes;
+	if (most < mhp_page_bytes(&m->geometry))
+		most = mhp_page_bytes(&m->geometry);
+	return size_bytes < most ? size_bytes : most;
+}
+
+/* Put @nr_pages from @backing_pfn on behind page @page of the memmap. */
+static void vmemmap_remap_piece(struct mhp *m, const struct remap *r,
+				uint64_t page, uint64_t nr_pages,
+				mhp_pfn_t backing_pfn)
+{
+	const struct mhp_geometry *g = &m->geometry;
+	uint64_t at = mhp_bytes_from_pages(g, page);
+	uint64_t end = at + mhp_bytes_from_pages(g, nr_pages);
+
+	while (at < end) {
+		uint64_t size = vmemmap_step_bytes(m, r, end - at);
+		uint64_t offset = vmemmap_offset(m, r->span) + at;
+
+		if (r->protects)
+			m->ops->protect_memmap(m->ops_ctx, offset, size);
+		vmemmap_copy_part(r, at, at + size,
+				  vmemmap_linear(m, backing_pfn));
+		m->ops->remap_memmap(m->ops_ctx, offset, size, backing_pfn);
+		backing_pfn += size >> g->page_shift;
+		at += size;
+	}
+}
+
+/* The chain begins with the last piece. */
+static void vmemmap_remap_chain(struct mhp *m, const struct remap *r)
+{
+	uint64_t page = vmemmap_pages(m, r->span);
+	mhp_pfn_t pfn = r->span->memmap_pfn;
+
+	for (; pfn != MHP_PFN_NONE; pfn = vmemmap_next(m, pfn)) {
+		uint64_t nr = UINT64_C(1) << vmemmap_order_of(m, pfn);
+
+		page -= nr;
+		vmemmap_remap_piece(m, r, page, nr, pfn);
+	}
+}
+
+void vmemmap_remap(struct mhp *m, const struct remap *r)
+{
+	if (!r->span->windowed)
+		vmemmap_copy_part(r, 0, m->layout.memmap_bytes, r->to);
+	else if (r->span->memmap_pfn != MHP_PFN_NONE)
+		vmemmap_remap_chain(m, r);
+	else
+		vmemmap_remap_piece(m, r, 0, vmemmap_pages(m, r->span),
+				    r->backing_pfn);
 }

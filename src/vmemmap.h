@@ -61,4 +61,40 @@ int vmemmap_populate_existing(struct mhp *m, struct span *span,
 /** vmemmap_depopulate_existing() - undo it. [mutex] */
 void vmemmap_depopulate_existing(struct mhp *m, struct span *span);
 
+/* ---- moving ---- */
+
+/** Most of a memmap that writers to it wait for at once. */
+#define REMAP_PROTECTED_BYTES (UINT64_C(64) << 10)
+
+/* A memmap that goes elsewhere. */
+struct remap {
+	const struct span *span; /* its target, not in force yet; memmap is
+				    where it is read */
+	mhp_pfn_t backing_pfn;	 /* of the target, if that is no chain */
+	uint8_t *to;		 /* the target, if there is no window */
+	uint64_t skip_bytes;	 /* descriptors that nobody needs, at its
+				    start */
+	bool copies;		 /* descriptors are in use */
+	bool protects;		 /* others may write to them */
+};
+
+/** vmemmap_reserve_existing() - take a memmap in existing memory, but do not
+ * map it. Like vmemmap_populate_existing(). [mutex] */
+int vmemmap_reserve_existing(struct mhp *m, struct span *span,
+			     struct mhp_report *report);
+
+/** vmemmap_release_existing() - give it back: no window leads there. [mutex] */
+void vmemmap_release_existing(struct mhp *m, struct span *span);
+
+/** vmemmap_bad() - a bad page of a memmap in existing memory, or
+ * MHP_PFN_NONE. [mutex] */
+mhp_pfn_t vmemmap_bad(struct mhp *m, const struct span *span);
+
+/** vmemmap_remap_prepare() - take what vmemmap_remap() may need. [mutex] */
+int vmemmap_remap_prepare(struct mhp *m, const struct span *span);
+
+/** vmemmap_remap() - copy descriptors, and have the window lead to the copy.
+ * [mutex] */
+void vmemmap_remap(struct mhp *m, const struct remap *r);
+
 #endif

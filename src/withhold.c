@@ -7,6 +7,7 @@
  *   release:  change counts and bits under the mutex; nothing moves
  */
 #include "block.h"
+#include "gate.h"
 #include "isolate.h"
 #include "section.h"
 #include "vacate.h"
@@ -264,11 +265,14 @@ uint64_t mhp_withheld(struct mhp *m, struct mhp_range range)
 	     blk && blk->start_pfn < end;
 	     blk = section_next_block(m,
 				      blk->start_pfn + m->layout.block_pages)) {
+		bool gated = gate_enter(m);
+
 		nr += withheld_in(
 			m, blk,
 			range_cut(range,
 				  mhp_range_make(blk->start_pfn,
 						 m->layout.block_pages)));
+		gate_leave(m, gated);
 	}
 	mhp_port_read_unlock();
 	return nr;

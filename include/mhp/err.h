@@ -75,7 +75,8 @@ enum mhp_err {
 	XX(DEVICE, "device")     \
 	XX(POISON, "poison")     \
 	XX(WITHHOLD, "withhold") \
-	XX(RELEASE, "release")
+	XX(RELEASE, "release")   \
+	XX(MOVE, "move a memmap")
 
 /** Which operation a report speaks of. */
 enum mhp_stage {
@@ -147,7 +148,9 @@ enum mhp_stage {
 	XX(WRITE_ONLY, "the file can only be written")                        \
 	XX(HOST_OFFLINE, "the block that holds its memmap is not online")     \
 	XX(DEPENDENT, "it holds the memmap of this block")                    \
-	XX(NOT_SUBSECTIONS, "start and size must be whole sub-sections")
+	XX(NOT_SUBSECTIONS, "start and size must be whole sub-sections")      \
+	XX(NO_REMAP, "the port cannot move a memmap that is in use")          \
+	XX(WITHHELD, "the pages are withheld")
 
 /** Why a call failed. */
 enum mhp_why {

@@ -64,6 +64,9 @@ struct mhp_request {
  * online in one zone; whether they are next to each other in the linear map,
  * too, is the port's business.
  *
+ * Memory whose memmap just moves (move.h) is passed by. If there is no other,
+ * ops->wait_move is asked; without it that counts as no memory.
+ *
  * Context: any but NMI; lock-free; calls ops->first_use for a pageblock that
  *   was never used.
  * Return: 0; MHP_ERR_NOMEM (nothing free satisfies it); MHP_ERR_INVAL (order,
@@ -237,7 +240,8 @@ mhp_frame_tally(struct mhp *m, struct mhp_range range, struct mhp_tally *tally);
  * Context: any; the pointer is good as long as the page is held, or the device
  *   range is there.
  * Return: the bytes; NULL if the descriptor has no more than the engine's, or
- *   @pfn is neither online memory nor of a device range.
+ *   mhp_config.no_extra says that nobody uses them, or @pfn is neither online
+ *   memory nor of a device range.
  */
 MHP_API void *mhp_frame_extra(struct mhp *m, mhp_pfn_t pfn);
 

@@ -37,6 +37,17 @@ MHP_API void mhp_hosted_synchronize(void);
 MHP_API uint64_t mhp_hosted_now_ns(void);
 
 /**
+ * mhp_hosted_wait_move() - give others a turn, if that can end a wait
+ *
+ * What ops->wait_move does in a process.
+ *
+ * Context: any.
+ * Return: true; false inside a read-side section, also of a thread that a
+ *   signal handler has interrupted, and then nothing was done.
+ */
+MHP_API bool mhp_hosted_wait_move(void);
+
+/**
  * mhp_hosted_section() - which read-side section the library was built with
  *
  * Context: any.

@@ -26,6 +26,7 @@
 #include "mhp/frame.h"
 #include "mhp/geometry.h"
 #include "mhp/group.h"
+#include "mhp/move.h"
 #include "mhp/notify.h"
 #include "mhp/offline.h"
 #include "mhp/ops.h"
@@ -83,6 +84,10 @@ struct mhp_config {
 	/* Bad pages that can be remembered (poison.h), 8 bytes each;
 	 * 0: MHP_BAD_PAGES_DEFAULT. */
 	uint32_t max_bad_pages;
+	/* Nobody will use the embedder's bytes of descriptors:
+	 * mhp_frame_extra() gives NULL, and memmaps can move without
+	 * ops->protect_memmap. */
+	bool no_extra;
 };
 
 /**
@@ -545,6 +550,7 @@ struct mhp_stat {
 	uint64_t nr_memmap_pmd_chunks;	 /* PMD-sized (or whole), target node */
 	uint64_t nr_memmap_base_pages;	 /* smaller pieces, target node */
 	uint64_t nr_memmap_remote_pages; /* from another node, pages */
+	uint64_t nr_memmaps_moved;	 /* by mhp_memmap_move() */
 };
 
 /**

@@ -156,6 +156,78 @@ struct mhp_ops {
 	 * 1 a warning, 2 information. Optional. Context: any, must not block.
 	 */
 	void (*log)(void *ctx, int level, const char *line);
+
+	/**
+	 * @remap_memmap: put other pages behind a piece of the window
+	 *
+	 * The piece is mapped, by map_memmap() or by this; from the return on
+	 * no access finds the old pages. The engine has copied what counts.
+	 * Others read the piece meanwhile, and see either pages. Writers that
+	 * protect_memmap() made wait go on. Pieces come in any order, cover a
+	 * block's memmap once, and need not be those it was mapped in.
+	 *
+	 * Optional: without it memmaps in a window do not move.
+	 * Context: [mutex], may sleep. Cannot fail: see remap_prepare.
+	 */
+	void (*remap_memmap)(void *ctx, uint64_t offset_bytes,
+			     uint64_t size_bytes, mhp_pfn_t backing_pfn);
+
+	/**
+	 * @remap_prepare: all of a block's piece will be remapped, and
+	 * protected if there is protect_memmap; take what that may need
+	 *
+	 * Optional: without it nothing is needed. It is the last that can
+	 * fail: if it does not, the piece will be remapped.
+	 *
+	 * Context: [mutex], may sleep. Return: 0 or a negative errno value.
+	 */
+	int (*remap_prepare)(void *ctx, uint64_t offset_bytes,
+			     uint64_t size_bytes);
+
+	/**
+	 * @protect_memmap: make writers of a piece wait
+	 *
+	 * From the return on nothing is written to the piece, at most 64 KiB
+	 * or a page, until remap_memmap() of exactly that piece comes: a
+	 * writer faults and waits. Reading goes on. Called only for memory
+	 * that is online.
+	 *
+	 * Optional: without it a memmap moves while pages are in use only if
+	 * mhp_config.no_extra says that nobody but the engine writes to it.
+	 * Context: [mutex], may sleep. Cannot fail.
+	 */
+	void (*protect_memmap)(void *ctx, uint64_t offset_bytes,
+			       uint64_t size_bytes);
+
+	/**
+	 * @hold_cpu: from here on the caller keeps its processor
+	 *
+	 * Until release_cpu() neither an interrupt handler nor another thread
+	 * that uses the instance runs on it: they would wait for what they
+	 * keep from running. For microseconds, in which nothing sleeps.
+	 *
+	 * Optional, together with release_cpu: where there are no interrupts
+	 * and threads get their turn.
+	 * Context: [mutex].
+	 */
+	void (*hold_cpu)(void *ctx);
+	/** @release_cpu: undo hold_cpu(). */
+	void (*release_cpu)(void *ctx);
+
+	/**
+	 * @wait_move: an allocation found nothing, but a memmap moves, and so
+	 * its block was passed by
+	 *
+	 * Waits a moment, at best by giving the processor to somebody else. The
+	 * thread that moves may be waiting for read-side sections to end, or
+	 * for this processor: who is in an interrupt handler, in a section, or
+	 * cannot be preempted, must not wait.
+	 *
+	 * Optional: without it such an allocation gets MHP_ERR_NOMEM.
+	 * Context: any but NMI; outside the engine's own sections.
+	 * Return: true: search again; false: cannot wait.
+	 */
+	bool (*wait_move)(void *ctx);
 };
 
 #ifdef __cplusplus

@@ -206,6 +206,14 @@ void mhp_hosted_synchronize(void)
 	section_synchronize();
 }
 
+bool mhp_hosted_wait_move(void)
+{
+	if (mhp_hosted_in_section())
+		return false;
+	sched_yield();
+	return true;
+}
+
 uint64_t mhp_hosted_now_ns(void)
 {
 	struct timespec now;

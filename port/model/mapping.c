@@ -11,6 +11,10 @@
  * to unmap is to drop the content. A window piece that is backed by memory that
  * was in use before is filled with a pattern, as real memory would hold it.
  *
+ * A piece whose memmap moves is made read-only while its descriptors are
+ * copied: a writer faults, and whoever wants writers to wait catches that. Then
+ * a copy of what the engine put at the new place comes to stand there, at once.
+ *
  * What it does not do: put the window and the linear map on the same memory.
  */
 #ifndef _GNU_SOURCE
@@ -421,6 +425,112 @@ void mhp_model_unmap_memmap(void *ctx, uint64_t offset_bytes,
 	if (!(model->flags & MHP_MODEL_STALE))
 		model_clear(model, at, size_bytes);
 	model_protect(model, at, size_bytes, false);
+}
+
+/* ---- moving ---- */
+
+int mhp_model_remap_prepare(void *ctx, uint64_t offset_bytes,
+			    uint64_t size_bytes)
+{
+	struct mhp_model *model = ctx;
+	uint64_t nr = size_bytes >> model->geometry.page_shift;
+	uint64_t page;
+
+	page = model_window_page(model, offset_bytes, size_bytes,
+				 "remap_prepare");
+	if (bits_count(&model->window_mapped, page, nr) != nr)
+		mhp_model_die("remap_prepare: %#llx + %#llx is not mapped",
+			      (unsigned long long)offset_bytes,
+			      (unsigned long long)size_bytes);
+	if (model->nr_to_remap)
+		mhp_model_die("remap_prepare: a remapping is not complete");
+	if (mhp_model_fails(model))
+		return MHP_ERR_NOMEM;
+	model->to_remap = mhp_range_make(page, nr);
+	model->nr_to_remap = nr;
+	return 0;
+}
+
+/* A part of what is being remapped. */
+static uint64_t model_remap_page(struct mhp_model *model, uint64_t offset_bytes,
+				 uint64_t size_bytes, const char *what)
+{
+	uint64_t page = model_window_page(model, offset_bytes, size_bytes,
+					  what);
+	uint64_t nr = size_bytes >> model->geometry.page_shift;
+
+	if (nr > model->nr_to_remap || page < model->to_remap.start_pfn ||
+	    page + nr > mhp_range_end_pfn(model->to_remap))
+		mhp_model_die("%s: %#llx + %#llx was not prepared", what,
+			      (unsigned long long)offset_bytes,
+			      (unsigned long long)size_bytes);
+	return page;
+}
+
+/* Whether the host can protect and replace such a piece by itself. */
+static bool model_is_host_pages(const struct mhp_model *model,
+				uint64_t offset_bytes, uint64_t size_bytes)
+{
+	return !((offset_bytes | size_bytes) & (model->host_page_bytes - 1));
+}
+
+void mhp_model_protect_memmap(void *ctx, uint64_t offset_bytes,
+			      uint64_t size_bytes)
+{
+	struct mhp_model *model = ctx;
+
+	(void)model_remap_page(model, offset_bytes, size_bytes,
+			       "protect_memmap");
+	if (model->protected_bytes)
+		mhp_model_die("protect_memmap: another piece is protected");
+	model->protected_at = offset_bytes;
+	model->protected_bytes = size_bytes;
+	if (model_is_host_pages(model, offset_bytes, size_bytes) &&
+	    mprotect(model->window.base + offset_bytes, (size_t)size_bytes,
+		     PROT_READ))
+		mhp_model_die("the host cannot protect memory");
+}
+
+/* Put a copy of @from at @at, as one step where the host can. */
+static void model_replace(struct mhp_model *model, uint64_t offset_bytes,
+			  uint64_t size_bytes, const uint8_t *from)
+{
+	uint8_t *at = model->window.base + offset_bytes;
+	void *copy;
+
+	if (!model_is_host_pages(model, offset_bytes, size_bytes)) {
+		memcpy(at, from, (size_t)size_bytes);
+		return;
+	}
+	copy = mmap(NULL, (size_t)size_bytes, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (copy == MAP_FAILED)
+		mhp_model_die("the host has no memory for a copy");
+	memcpy(copy, from, (size_t)size_bytes);
+	if (mremap(copy, (size_t)size_bytes, (size_t)size_bytes,
+		   MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
+		mhp_model_die("the host cannot replace memory");
+}
+
+void mhp_model_remap_memmap(void *ctx, uint64_t offset_bytes,
+			    uint64_t size_bytes, mhp_pfn_t backing_pfn)
+{
+	struct mhp_model *model = ctx;
+	uint64_t nr = size_bytes >> model->geometry.page_shift;
+	uint64_t page;
+
+	page = model_remap_page(model, offset_bytes, size_bytes,
+				"remap_memmap");
+	model_check_backing(model, mhp_range_make(backing_pfn, nr));
+	if (model->protected_bytes && (model->protected_at != offset_bytes ||
+				       model->protected_bytes != size_bytes))
+		mhp_model_die("remap_memmap: not what is protected");
+	model->protected_bytes = 0;
+	model->nr_to_remap -= nr;
+	model_unback(model, page, nr);
+	model_back(model, page, nr, backing_pfn);
+	model_replace(model, offset_bytes, size_bytes,
+		      model_linear(model, backing_pfn));
 }
 
 int mhp_model_first_use(void *ctx, struct mhp_range pageblock)

@@ -129,6 +129,13 @@ static uint64_t model_now_ns(void *ctx)
 	return __atomic_load_n(&model->clock_ns, __ATOMIC_RELAXED);
 }
 
+/* The thread that moves may be waiting for this section. */
+static bool model_wait_move(void *ctx)
+{
+	(void)ctx;
+	return mhp_hosted_wait_move();
+}
+
 static const struct mhp_ops model_ops = {
 	.size_bytes = sizeof(struct mhp_ops),
 	.map_linear = mhp_model_map_linear,
@@ -144,6 +151,10 @@ static const struct mhp_ops model_ops = {
 	.mutex_unlock = model_mutex_unlock,
 	.now_ns = model_now_ns,
 	.scrub = mhp_model_scrub,
+	.remap_memmap = mhp_model_remap_memmap,
+	.remap_prepare = mhp_model_remap_prepare,
+	.protect_memmap = mhp_model_protect_memmap,
+	.wait_move = model_wait_move,
 };
 
 static const struct mhp_ops model_ops_no_window = {
@@ -159,6 +170,7 @@ static const struct mhp_ops model_ops_no_window = {
 	.mutex_unlock = model_mutex_unlock,
 	.now_ns = model_now_ns,
 	.scrub = mhp_model_scrub,
+	.wait_move = model_wait_move,
 };
 
 static int model_fail(struct mhp_report *report, int err, const char *detail)
@@ -259,6 +271,7 @@ static int model_start(struct mhp_model *model,
 		.profile = from->profile,
 		.memmap_on_memory = from->memmap_on_memory,
 		.max_bad_pages = from->max_bad_pages,
+		.no_extra = from->flags & MHP_MODEL_NO_EXTRA,
 	};
 	size_t size_bytes = mhp_size_needed(&config);
 	size_t room = (size_bytes + 63) / 64 * 64;

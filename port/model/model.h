@@ -32,6 +32,8 @@ struct mhp_model;
 #define MHP_MODEL_STRICT (1u << 3)
 /** now_ns is the host's clock, for benchmarks; else mhp_model_advance(). */
 #define MHP_MODEL_REAL_CLOCK (1u << 4)
+/** Nobody uses the embedder's bytes of descriptors (mhp_config.no_extra). */
+#define MHP_MODEL_NO_EXTRA (1u << 5)
 
 /** How the fault plan fails. */
 enum mhp_model_fault {

@@ -149,6 +149,10 @@ static uint64_t template_now_ns(void *ctx)
  * first_use: nothing is to be done before a pageblock is used
  * scrub: memory leaves with what it holds
  * pagetable_bytes, log: no such statistics, no such lines
+ * remap_memmap, remap_prepare, protect_memmap: only with map_memmap
+ * hold_cpu, release_cpu: with interrupt handlers that allocate or free, disable
+ *   interrupts there
+ * wait_move: an allocation that finds nothing because a memmap moves fails
  */
 static const struct mhp_ops template_ops = {
 	.size_bytes = sizeof(struct mhp_ops),
