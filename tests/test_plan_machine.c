@@ -52,6 +52,8 @@ static struct mhp_model *machine_of(const struct asked *a)
 		.max_pfn = NR_MACHINE_BLOCKS * mhp_block_pages(&a->geometry),
 		.profile = a->profile,
 		.memmap_on_memory = a->mode,
+		/* Nobody is to pay for old content of large memmaps. */
+		.flags = MHP_MODEL_REAL_CLOCK,
 	};
 	struct mhp_model *model = NULL;
 
