@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Gigantic pages of a terabyte that is plugged into x86_64: how many can really
- * be allocated with each placement of its memmap, that the planner says the same,
+ * be allocated with each placement of its memmap, that the planner agrees,
  * and what the placement costs in existing memory.
  *
  *   placement   block    16 bytes  64 bytes   existing memory
