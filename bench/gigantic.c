@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What allocating and freeing gigantic pages costs, on port model: in 64 GiB
- * that are empty, and in 1 TiB. Of that, each gigantic page is in use or not by
- * the throw of a coin ("half-full"); and then each piece of 2 MiB, so that there
- * is not one gigantic page, and the search has to find that out ("none").
+ * that are empty, and in 1 TiB. Of that, each gigantic page is in use or not
+ * by the throw of a coin ("half-full"); and then each piece of 2 MiB, so that
+ * there is not one gigantic page, and the search has to find that out
+ * ("none").
  *
- * Every pageblock has been used before. The memmap is at the start of the range,
- * so what is behind it is one piece; how many gigantic pages 1 TiB gives then,
- * and with a memmap on each block, is counted, too.
+ * Every pageblock has been used before. The memmap is at the start of the
+ * range, so what is behind it is one piece; how many gigantic pages 1 TiB
+ * gives then, and with a memmap on each block, is counted, too.
  */
 #include <stdlib.h>
 

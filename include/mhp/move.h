@@ -7,8 +7,9 @@
  * that the memory that was there gets its pages back. From a block onto memory
  * that was there: the block gets its first pages, and is one unbroken run.
  *
- * Off the start of a range that has one memmap (MHP_PLACEMENT_RANGE): the blocks
- * that hold it can leave although the others stay. Begin with the last block.
+ * Off the start of a range that has one memmap (MHP_PLACEMENT_RANGE): the
+ * blocks that hold it can leave although the others stay. Begin with the last
+ * block.
  *
  * Descriptors keep their address if there is a window. Users of pages notice at
  * most a short wait: nothing is allocated from the block meanwhile, and frees
