@@ -138,7 +138,8 @@ static bool slice_may_be_kept(const struct slice *s)
 	if (pageblock_withheld(s->word))
 		return true;
 	if (!s->boot)
-		return block_memmap_pages(status) > first;
+		return block_has(status, BLOCK_GAPS) ||
+		       block_memmap_pages(status) > first;
 	boot_share(s->m, range, block_node(status), MHP_ZONE_NONE, &share);
 	return share.nr_managed != range.nr_pages;
 }

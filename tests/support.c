@@ -192,9 +192,9 @@ static void run_fill(struct CMUnitTest *unit, struct machine_run *run,
 	};
 }
 
-static int run_cases(const char *group, const struct machine_test *tests,
-		     unsigned int nr_tests, const struct machine_case *cases,
-		     unsigned int nr_cases)
+int machine_run_cases(const char *group, const struct machine_test *tests,
+		      unsigned int nr_tests, const struct machine_case *cases,
+		      unsigned int nr_cases)
 {
 	unsigned int nr = nr_tests * nr_cases, i;
 	struct CMUnitTest *units = calloc(nr, sizeof(*units));
@@ -220,16 +220,17 @@ int machine_run(const char *group, const struct machine_test *tests,
 	const char *chosen = getenv("MHP_TEST_GEOMETRY");
 
 	if (all && !(chosen && *chosen))
-		return run_cases(group, tests, nr_tests, machine_cases,
-				 nr_machine_cases);
-	return run_cases(group, tests, nr_tests, machine_case_default(), 1);
+		return machine_run_cases(group, tests, nr_tests, machine_cases,
+					 nr_machine_cases);
+	return machine_run_cases(group, tests, nr_tests, machine_case_default(),
+				 1);
 }
 
 int machine_run_on(const char *group, const struct machine_test *tests,
 		   unsigned int nr_tests, const char *case_name)
 {
-	return run_cases(group, tests, nr_tests, machine_case_named(case_name),
-			 1);
+	return machine_run_cases(group, tests, nr_tests,
+				 machine_case_named(case_name), 1);
 }
 
 struct mhp_range block_range(const struct machine *mc, uint64_t block_id,

@@ -101,6 +101,11 @@ int machine_run(const char *group, const struct machine_test *tests,
 int machine_run_on(const char *group, const struct machine_test *tests,
 		   unsigned int nr_tests, const char *case_name);
 
+/** machine_run_cases() - run tests, each on every one of @cases */
+int machine_run_cases(const char *group, const struct machine_test *tests,
+		      unsigned int nr_tests, const struct machine_case *cases,
+		      unsigned int nr_cases);
+
 /** block_range() - @nr memory blocks from @block_id on */
 struct mhp_range block_range(const struct machine *mc, uint64_t block_id,
 			     uint64_t nr);
