@@ -9,7 +9,9 @@
  * With a second pass the look decides nothing, and a block that refuses is
  * tried again when all others have been: it may hold what one of those needed.
  *
- * A notifier that vetoes the way back leaves that block offline; it is logged.
+ * A notifier that vetoes the way back leaves that block offline, and with it
+ * those whose memmaps it holds; so does a host that went offline meanwhile. It
+ * is logged.
  */
 #include "block.h"
 #include "boot_map.h"
@@ -133,9 +135,9 @@ static int eject_check(struct mhp *m, const struct eject *e,
 static void eject_back(struct mhp *m, const struct eject *e,
 		       struct mhp_block *blk, enum mhp_zone_type zone)
 {
-	int err = 0;
+	int err = host_check_online(m, blk, NULL);
 
-	if (e->flags & MHP_OFFLINE_BACK_BY_POLICY) {
+	if (!err && e->flags & MHP_OFFLINE_BACK_BY_POLICY) {
 		zone = policy_zone(m, blk, online_late_type(blk));
 		online_note_type(m, blk, MHP_ONLINE_DEFAULT);
 		err = online_check_bad(m, blk, NULL);
@@ -166,13 +168,22 @@ static void eject_undo_block(struct mhp *m, const struct eject *e,
 		eject_back(m, e, blk, zone);
 }
 
+/* By address, whatever the order of the ranges: hosts come back before their
+ * dependents. */
 static void eject_undo(struct mhp *m, const struct eject *e)
 {
-	struct eject_at at = {0};
+	const struct mhp_range *range = remove_next(e->ranges, e->nr, 0);
 	struct mhp_block *blk;
+	mhp_pfn_t pfn;
 
-	while ((blk = eject_walk(m, e, &at)))
-		eject_undo_block(m, e, blk);
+	for (; range; range = remove_next(e->ranges, e->nr, pfn)) {
+		pfn = range->start_pfn;
+		while ((blk = section_range_block(m, *range, pfn))) {
+			eject_undo_block(m, e, blk);
+			pfn = blk->start_pfn + m->layout.block_pages;
+		}
+		pfn = mhp_range_end_pfn(*range);
+	}
 }
 
 /* Take every block for this eject; isolate those that are online and remember

@@ -23,6 +23,11 @@ int remove_check_hosts(struct mhp *m, const struct mhp_range *ranges,
 int remove_locked(struct mhp *m, const struct mhp_range *ranges, uint32_t nr,
 		  bool ejecting, struct mhp_report *report);
 
+/** remove_next() - of ranges that share no block, the lowest one that begins at
+ * or behind @pfn, or NULL */
+const struct mhp_range *remove_next(const struct mhp_range *ranges, uint32_t nr,
+				    mhp_pfn_t pfn);
+
 /** hotplug_fini() - forget all added memory, whatever its state */
 void hotplug_fini(struct mhp *m);
 

@@ -154,9 +154,8 @@ static struct mhp_block *remove_unpublish(struct mhp *m, struct mhp_range range,
 	return gone;
 }
 
-/* The range that comes behind @pfn, by address. */
-static const struct mhp_range *remove_next(const struct mhp_range *ranges,
-					   uint32_t nr, mhp_pfn_t pfn)
+const struct mhp_range *remove_next(const struct mhp_range *ranges, uint32_t nr,
+				    mhp_pfn_t pfn)
 {
 	const struct mhp_range *next = NULL;
 	uint32_t i;

@@ -44,6 +44,27 @@ uint64_t range_id(const struct range *r, uint64_t i)
 	return FIRST_BLOCK + i;
 }
 
+/* Pages of boot memory that the allocator has. */
+static uint64_t boot_managed(struct machine *mc)
+{
+	uint64_t nr = 0, id = 0;
+
+	for (; !mhp_block_next(mc->m, &id); id++) {
+		struct mhp_block_info b = block_info(mc, id);
+		mhp_pfn_t pfn = block_start(mc, id);
+		uint64_t i;
+
+		for (i = 0; b.boot && i < mhp_block_pages(mc->g); i++) {
+			enum mhp_page_use use = page_info(mc, pfn + i).use;
+
+			nr += use != MHP_PAGE_MEMMAP &&
+			      use != MHP_PAGE_RESERVED &&
+			      use != MHP_PAGE_ABSENT;
+		}
+	}
+	return nr;
+}
+
 void range_add(struct range *r, struct machine *mc, uint64_t nr, uint32_t flags)
 {
 	struct mhp_add_request add = {
@@ -57,6 +78,7 @@ void range_add(struct range *r, struct machine *mc, uint64_t nr, uint32_t flags)
 		.mc = mc,
 		.nr_blocks = nr,
 		.block_pages = mhp_block_pages(mc->g),
+		.boot_managed = boot_managed(mc),
 	};
 	assert_int_equal(mhp_hosted_pages(mc->m,
 					  block_range(mc, FIRST_BLOCK, 1),
@@ -275,33 +297,6 @@ static void verify_sums(const struct range *r)
 	assert_true(stat.existing_bytes <= 64 * sections);
 }
 
-static void verify_zones(struct range *r, uint64_t boot_managed)
-{
-	struct mhp_stat stat = stat_now(r->mc);
-
-	assert_int_equal(stat.nr_managed, boot_managed + managed_pages(r->mc));
-}
-
-static uint64_t boot_managed(struct machine *mc)
-{
-	uint64_t nr = 0, id = 0;
-
-	for (; !mhp_block_next(mc->m, &id); id++) {
-		struct mhp_block_info b = block_info(mc, id);
-		mhp_pfn_t pfn = block_start(mc, id);
-		uint64_t i;
-
-		for (i = 0; b.boot && i < mhp_block_pages(mc->g); i++) {
-			enum mhp_page_use use = page_info(mc, pfn + i).use;
-
-			nr += use != MHP_PAGE_MEMMAP &&
-			      use != MHP_PAGE_RESERVED &&
-			      use != MHP_PAGE_ABSENT;
-		}
-	}
-	return nr;
-}
-
 void range_verify(struct range *r)
 {
 	uint64_t i;
@@ -310,5 +305,6 @@ void range_verify(struct range *r)
 	for (i = 0; i < r->nr_blocks; i++)
 		verify_block(r, i);
 	verify_sums(r);
-	verify_zones(r, boot_managed(r->mc));
+	assert_int_equal(stat_now(r->mc).nr_managed,
+			 r->boot_managed + managed_pages(r->mc));
 }

@@ -25,6 +25,7 @@ struct range {
 	uint64_t nr_blocks;
 	uint64_t nr_piece; /* pages that serve each block */
 	uint64_t block_pages;
+	uint64_t boot_managed; /* pages */
 	bool known[NR_BLOCKS];
 	bool online[NR_BLOCKS];
 };
