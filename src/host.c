@@ -4,11 +4,7 @@
 
 #include "block.h"
 #include "boot_map.h"
-#include "notify.h"
-#include "pageblock.h"
 #include "section.h"
-#include "withheld.h"
-#include "zone.h"
 
 static uint64_t host_links_pfn(const struct mhp_block *blk)
 {
@@ -236,84 +232,4 @@ int host_check_leave(struct mhp *m, const struct mhp_block *blk,
 			return host_busy(report, MHP_STAGE_REMOVE,
 					 MHP_WHY_DEPENDENT, dependent);
 	return 0;
-}
-
-/* ---- pages that come back ---- */
-
-/* Pageblocks that are all memmap are DEAD: no search looks at them. */
-void host_online(struct mhp *m, struct mhp_block *blk)
-{
-	uint32_t i;
-
-	if (!block_has(block_status(blk), BLOCK_GAPS))
-		return;
-	for (i = 0; i < m->layout.nr_pageblocks; i++) {
-		struct pageblock pb = pageblock_at(m, blk, i);
-		uint64_t word = mhp_port_load(pb.word) & ~PB_DEAD;
-
-		if (withheld_covers(m, &pb, word))
-			word |= PB_DEAD;
-		mhp_port_store(pb.word, word);
-	}
-}
-
-/* Until now nobody has looked at pageblocks that are all memmap; their words
- * are zero. */
-static void host_show(struct mhp *m, struct mhp_block *blk)
-{
-	uint64_t status = block_status(blk);
-	bool leaves = block_life(status) == MHP_BLOCK_GOING_OFFLINE ||
-		      block_former_zone(status) != MHP_ZONE_NONE;
-	uint32_t i;
-
-	for (i = 0; i < pageblock_first(m, blk); i++) {
-		struct pageblock pb = pageblock_at(m, blk, i);
-
-		mhp_port_store(pb.word, PB_DEAD | (leaves ? PB_ISOLATED : 0));
-	}
-}
-
-/* A run of pages of one block. The record comes first: whoever opens one of
- * these pageblocks sees it, or is waited for. */
-static void host_give(struct mhp *m, struct mhp_block *blk,
-		      struct mhp_range run)
-{
-	uint64_t status = block_status(blk);
-	bool serves = block_serves(status);
-	mhp_pfn_t pfn = run.start_pfn, end = mhp_range_end_pfn(run);
-
-	if (serves && !block_has(status, BLOCK_GAPS))
-		host_show(m, blk);
-	block_set_flag(blk, BLOCK_GAPS);
-	block_set_memmap_pages(blk, block_memmap_pages(status) -
-					    (uint32_t)run.nr_pages);
-	m->hosted_bytes -= mhp_bytes_from_pages(&m->geometry, run.nr_pages);
-	if (!serves)
-		return;
-	zone_released(m, blk, run.nr_pages);
-	while (pfn < end) {
-		struct pageblock pb = pageblock_of(m, blk, pfn);
-		mhp_pfn_t start = pageblock_pfn(m, &pb);
-		uint64_t to = end - start;
-
-		if (to > m->layout.pageblock_pages)
-			to = m->layout.pageblock_pages;
-		withheld_regain(m, &pb, (uint32_t)(pfn - start), (uint32_t)to);
-		pfn = start + to;
-	}
-	notify_pages(m, blk, MHP_EVENT_MEMMAP_RELEASED, run);
-}
-
-void host_release(struct mhp *m, struct mhp_range piece)
-{
-	mhp_pfn_t pfn = piece.start_pfn, end = mhp_range_end_pfn(piece), next;
-
-	for (; piece.nr_pages && pfn < end; pfn = next) {
-		struct mhp_block *host = section_block(m, pfn);
-
-		next = (pfn | (m->layout.block_pages - 1)) + 1;
-		next = next < end ? next : end;
-		if (host)
-			host_give(m, host, mhp_range_make(pfn, next - pfn));
-	}
 }

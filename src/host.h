@@ -73,15 +73,25 @@ int host_check_leave(struct mhp *m, const struct mhp_block *blk,
  * are all memmap, if there are gaps; its state is clear. [mutex] */
 void host_online(struct mhp *m, struct mhp_block *blk);
 
+/** host_hold() - a block is about to be no more one of its range: what will
+ * come back of its piece is not opened for the first time until it has.
+ * [mutex] */
+void host_hold(struct mhp *m, struct mhp_range piece);
+
 /**
  * host_release() - the pages of a range that held memmap and state of a block
  * do so no more: make them managed pages of their blocks
  *
- * @piece: from host_piece(), before that
+ * @piece: from host_piece(), before that; held since
  *
  * Nobody finds the block there any more, readers who did are gone, and nothing
  * is mapped to its piece. Hosts that are leaving as well are left out. [mutex]
  */
 void host_release(struct mhp *m, struct mhp_range piece);
+
+/** host_release_all() - the same for all blocks that leave together: pieces of
+ * several can be in one pageblock.
+ * @gone: the first; others hang on its prev pointer */
+void host_release_all(struct mhp *m, const struct mhp_block *gone);
 
 #endif

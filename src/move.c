@@ -363,6 +363,7 @@ static void move_commit(struct mhp *m, const struct move *mv)
 	bool existing = move_is_existing(mv), hosted = move_is_hosted(mv);
 	uint8_t *old_state = mv->blk->state;
 
+	host_hold(m, mv->piece);
 	move_descriptors(m, mv);
 	gate_freeze(m);
 	move_switch(m, mv);

@@ -167,12 +167,25 @@ const struct mhp_range *remove_next(const struct mhp_range *ranges, uint32_t nr,
 	return next;
 }
 
+/* From when they are unpublished on, nobody says of the pages in their hosts
+ * that they are kept. */
+static void remove_hold(struct mhp *m, struct mhp_range range)
+{
+	struct mhp_block *blk = section_range_block(m, range, range.start_pfn);
+
+	for (; blk; blk = range_block_after(m, range, blk))
+		host_hold(m, host_piece(m, blk));
+}
+
 static struct mhp_block *
 remove_unpublish_all(struct mhp *m, const struct mhp_range *ranges, uint32_t nr)
 {
 	const struct mhp_range *range = remove_next(ranges, nr, 0);
 	struct mhp_block *gone = NULL;
+	uint32_t i;
 
+	for (i = 0; i < nr; i++)
+		remove_hold(m, ranges[i]);
 	for (; range;
 	     range = remove_next(ranges, nr, mhp_range_end_pfn(*range)))
 		gone = remove_unpublish(m, *range, gone);
@@ -190,8 +203,7 @@ static void remove_release(struct mhp *m, struct mhp_block *gone)
 		scrub_block(m, blk);
 		undescribe_block(m, blk);
 	}
-	for (blk = gone; blk; blk = blk->prev)
-		host_release(m, host_piece(m, blk));
+	host_release_all(m, gone);
 	for (blk = gone; blk; blk = before) {
 		before = blk->prev;
 		group_leave(m, blk);

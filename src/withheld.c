@@ -245,18 +245,40 @@ void withheld_lower(struct mhp *m, const struct pageblock *pb, uint32_t nr)
 	pageblock_clear_nowhole(m, pb);
 }
 
+/* ---- other reasons that end ---- */
+
+void withheld_hold(struct mhp *m, const struct pageblock *pb)
+{
+	for (;;) {
+		uint64_t word = mhp_port_load_seq(pb->word);
+
+		if (word & (PB_USED | PB_DEAD))
+			return;
+		/* Whoever prepares the first use is setting row bits: wait. */
+		if (word & PB_OPENING)
+			m->ops->synchronize(m->ops_ctx);
+		else if (mhp_port_cas(pb->word, &word, word | PB_DEAD))
+			return;
+	}
+}
+
 void withheld_regain(struct mhp *m, const struct pageblock *pb, uint32_t from,
 		     uint32_t end)
 {
-	uint64_t word = lower_count(m, pb, 0);
+	uint64_t word = mhp_port_load_seq(pb->word);
 
-	if (!(word & PB_DEAD)) {
-		if (word & PB_USED)
-			lower_in_use(m, pb, from, end);
-	} else if (!withheld_covers(m, pb, word)) {
-		lower_from_dead(m, pb, word);
-	} else {
+	if (word & PB_DEAD || !(word & PB_USED))
 		return;
-	}
+	lower_in_use(m, pb, from, end);
+	pageblock_clear_nowhole(m, pb);
+}
+
+void withheld_reopen(struct mhp *m, const struct pageblock *pb)
+{
+	uint64_t word = mhp_port_load_seq(pb->word);
+
+	if (!(word & PB_DEAD) || withheld_covers(m, pb, word))
+		return;
+	lower_from_dead(m, pb, word);
 	pageblock_clear_nowhole(m, pb);
 }

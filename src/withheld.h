@@ -50,9 +50,24 @@ void withheld_raise(struct mhp *m, const struct pageblock *pb, uint32_t nr);
  * pageblock is not isolated; or its block is offline and clean. */
 void withheld_lower(struct mhp *m, const struct pageblock *pb, uint32_t nr);
 
-/** withheld_regain() - pages from @from of the pageblock to @end are not kept
- * any more because of anything but what is withheld. [mutex] */
+/*
+ * Pages that are kept for another reason, which is about to end: first hold,
+ * then the reason ends, then regain, of each piece, then reopen. What is held
+ * is not opened for the first time, so that it is known by which of the two
+ * answers a pageblock has set its row bits: used before hold, by the old one.
+ */
+
+/** withheld_hold() - a pageblock that was never used is DEAD for now.
+ * [mutex] */
+void withheld_hold(struct mhp *m, const struct pageblock *pb);
+
+/** withheld_regain() - pages from @from of the pageblock to @end are kept for
+ * that reason no more: if it was used before, they are free. [mutex] */
 void withheld_regain(struct mhp *m, const struct pageblock *pb, uint32_t from,
 		     uint32_t end);
+
+/** withheld_reopen() - a pageblock that is DEAD without need is so no more.
+ * [mutex] */
+void withheld_reopen(struct mhp *m, const struct pageblock *pb);
 
 #endif
