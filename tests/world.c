@@ -56,6 +56,10 @@ struct world *world_start(const struct machine_case *c, uint64_t seed)
 	assert_non_null(w->bad);
 	for (i = 0; i < NR_ITEMS; i++)
 		w->item_at[i] = w->item_to[i] = MHP_PFN_NONE;
+	assert_int_equal(mhp_hosted_pages(w->mc.m,
+					  block_range(&w->mc, FIRST_BLOCK, 1),
+					  MHP_PLACEMENT_BLOCK, &w->nr_piece),
+			 0);
 	world_read_boot(w);
 	return w;
 }
@@ -110,7 +114,7 @@ void world_end(struct world *w)
 	do {
 		uint64_t before = stat_now(&w->mc).nr_removes;
 
-		for (id = FIRST_BLOCK; id < NR_BLOCKS; id++)
+		for (id = NR_BLOCKS; id-- > FIRST_BLOCK;)
 			(void)!mhp_offline_and_remove(
 				w->mc.m, block_range(&w->mc, id, 1),
 				MHP_NO_DEADLINE, 0, NULL);
@@ -224,18 +228,16 @@ void world_sync_engine(struct world *w)
 void world_set_life(struct world *w, uint64_t id, enum mhp_block_state life)
 {
 	mhp_pfn_t pfn = block_start(&w->mc, id);
-	mhp_pfn_t end = pfn + mhp_block_pages(w->mc.g), usable = pfn;
+	mhp_pfn_t end = pfn + mhp_block_pages(w->mc.g);
 	uint8_t now = MAP_ABSENT;
 
 	if (life == MHP_BLOCK_OFFLINE)
 		now = MAP_OFFLINE;
 	if (life == MHP_BLOCK_ONLINE)
 		now = MAP_FREE;
-	if (life == MHP_BLOCK_ONLINE)
-		usable += block_info(&w->mc, id).nr_memmap;
 	w->life[id] = life;
 	for (; pfn < end; pfn++)
-		if (pfn < usable)
+		if (life == MHP_BLOCK_ONLINE && world_serves(w, pfn))
 			w->map[pfn] = MAP_KEPT;
 		else if (w->map[pfn] != MAP_WITHHELD || now == MAP_ABSENT)
 			w->map[pfn] = now;
@@ -246,8 +248,9 @@ void world_add_withheld(struct world *w, uint64_t id)
 	mhp_pfn_t pfn = block_start(&w->mc, id);
 	mhp_pfn_t end = pfn + mhp_block_pages(w->mc.g);
 
-	for (pfn += block_info(&w->mc, id).nr_memmap; pfn < end; pfn++)
-		w->map[pfn] = MAP_WITHHELD;
+	for (; pfn < end; pfn++)
+		if (!world_serves(w, pfn))
+			w->map[pfn] = MAP_WITHHELD;
 }
 
 void world_withhold(struct world *w, struct mhp_range range, bool withheld)
@@ -429,8 +432,9 @@ static void verify_page(struct world *w, mhp_pfn_t pfn, mhp_pfn_t *head)
 		assert_true(info.use == MHP_PAGE_MEMMAP ||
 			    info.use == MHP_PAGE_RESERVED);
 	} else if (what == MAP_OFFLINE) {
-		assert_true(info.use == MHP_PAGE_OFFLINE ||
-			    info.use == MHP_PAGE_MEMMAP);
+		assert_int_equal(info.use, world_serves(w, pfn)
+						   ? MHP_PAGE_MEMMAP
+						   : MHP_PAGE_OFFLINE);
 	} else {
 		assert_int_equal(info.use, MHP_PAGE_ABSENT);
 	}

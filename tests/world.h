@@ -6,6 +6,7 @@
  *   map     | MEMMAP | FREE | HEAD + 2 | TAIL | TAIL | TAIL | FREE ...
  *   bad     whether the page is bad, whatever the map says of it
  *   life    state of each block, as the test believes
+ *   homes   where the memmap of each added block is
  *
  * What it does not model: which pageblocks are for movable pages. It asks the
  * engine, and only to tell whether a refused allocation was refused rightly.
@@ -34,6 +35,12 @@ struct held {
 	mhp_pfn_t pfn;
 };
 
+/* Where the memmap of an added block is. */
+struct home {
+	enum mhp_placement placement;
+	uint64_t first; /* block of the range that begins with the memmap */
+};
+
 struct world {
 	struct machine mc;
 	struct dice dice;
@@ -42,6 +49,9 @@ struct world {
 	uint8_t *map;
 	bool *bad;
 	enum mhp_block_state life[NR_BLOCKS];
+	struct home homes[NR_BLOCKS];
+	uint64_t nr_piece; /* pages of memmap and state of a block that has
+			      them on memory that was added */
 	struct held held[NR_HELD];
 	mhp_pfn_t item_at[NR_ITEMS]; /* where the map has an item, or NONE */
 	mhp_pfn_t item_to[NR_ITEMS]; /* and the target of its move */
@@ -82,8 +92,32 @@ void world_sync_items(struct world *w);
 /** world_sync_engine() - note what the engine took for memmaps, or gave back */
 void world_sync_engine(struct world *w);
 
-/** world_set_life() - note that a block went on- or offline, came or went */
+/** world_set_life() - note that a block went on- or offline */
 void world_set_life(struct world *w, uint64_t id, enum mhp_block_state life);
+
+/** world_come() - note that @nr blocks from @id on were added by one call */
+void world_come(struct world *w, uint64_t id, uint64_t nr,
+		enum mhp_placement placement);
+
+/** world_leave() - note that those of @nr blocks from @id on that were there
+ * are gone, and that what held their memmaps is usable */
+void world_leave(struct world *w, uint64_t id, uint64_t nr);
+
+/** world_serves() - whether a page holds memmap or state of a block that was
+ * added */
+bool world_serves(const struct world *w, mhp_pfn_t pfn);
+
+/** world_missing_host() - a host of a block that is not online, or @id */
+uint64_t world_missing_host(const struct world *w, uint64_t id);
+
+/** world_has_dependent() - whether blocks depend on @host, other than those
+ * from @first on */
+bool world_has_dependent(const struct world *w, uint64_t host, uint64_t first,
+			 uint64_t nr);
+
+/** world_hosts_in_use() - whether a block depends on @host that is not
+ * offline */
+bool world_hosts_in_use(const struct world *w, uint64_t host);
 
 /** world_add_withheld() - note that a block came with all pages withheld */
 void world_add_withheld(struct world *w, uint64_t id);
