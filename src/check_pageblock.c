@@ -85,6 +85,22 @@ static bool check_tails(const struct subject *s)
 	return true;
 }
 
+/* INV-25: where a chain begins, it goes on; and nowhere else. */
+static bool check_chain_head(const struct subject *s)
+{
+	mhp_pfn_t pfn = pageblock_pfn(s->m, &s->pb) +
+			s->m->layout.pageblock_pages;
+	struct mhp_block *blk = section_block(s->m, pfn);
+	struct pageblock next;
+	bool goes_on = false;
+
+	if (blk && block_serves(block_status(blk))) {
+		next = pageblock_of(s->m, blk, pfn);
+		goes_on = mhp_port_load_seq(next.word) & PB_CONT;
+	}
+	return goes_on == (s->word & PB_HUGE && s->word & PB_RUNS);
+}
+
 /* INV-25: a pageblock that continues an allocation is all in use, and follows
  * one of the same zone that is. */
 static bool check_chain(const struct subject *s)
@@ -95,7 +111,7 @@ static bool check_chain(const struct subject *s)
 	uint64_t status;
 
 	if (!(s->word & PB_CONT))
-		return true;
+		return check_chain_head(s);
 	blk = pfn ? section_block(s->m, pfn - 1) : NULL;
 	if (!(s->word & PB_HUGE) || !blk)
 		return false;

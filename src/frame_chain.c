@@ -111,7 +111,7 @@ static bool look_chain(const struct search *s, struct mhp_block *blk,
 static uint64_t take_grant(const struct search *s, uint64_t i)
 {
 	return PB_HUGE | (s->expect & PB_UNMOVABLE) |
-	       (i ? PB_CONT : PB_CLOSING);
+	       (i ? PB_CONT : PB_RUNS | PB_CLOSING);
 }
 
 static bool take_one(struct search *s, const struct pageblock *pb, uint64_t i)

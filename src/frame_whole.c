@@ -59,29 +59,33 @@ static uint64_t chain_length(struct mhp *m, const struct pageblock *head)
 	return nr;
 }
 
-/* Go to the first one of a chain; false: somebody is giving it back. */
-static bool chain_first(struct mhp *m, struct pageblock *pb)
+/* Go to the first one of a chain. Return: its word; without HUGE: somebody is
+ * giving the chain back. */
+static uint64_t chain_first(struct mhp *m, struct pageblock *pb)
 {
 	uint64_t word = mhp_port_load_seq(pb->word);
 
 	while (word & PB_CONT) {
 		if (!chain_before(m, pb))
-			return false;
+			return 0;
 		word = mhp_port_load_seq(pb->word);
 	}
-	return word & PB_HUGE;
+	return word;
 }
 
 bool frame_whole_head(struct mhp *m, const struct pageblock *pb,
 		      struct frame_head *head)
 {
 	struct pageblock first = *pb;
+	uint64_t word = chain_first(m, &first), nr = 1;
 
-	if (!chain_first(m, &first))
+	if (!(word & PB_HUGE))
 		return false;
+	if (word & PB_RUNS)
+		nr = chain_length(m, &first);
 	head->pfn = pageblock_pfn(m, &first);
 	head->desc = desc_word(m, first.blk, head->pfn);
-	head->nr_pages = chain_length(m, &first) << m->layout.pageblock_order;
+	head->nr_pages = nr << m->layout.pageblock_order;
 	head->order = m->layout.pageblock_order;
 	while (UINT64_C(1) << head->order < head->nr_pages)
 		head->order++;
@@ -120,42 +124,21 @@ static bool whole_let_go(struct mhp *m, const struct pageblock *pb)
 	return true;
 }
 
-/* Why a word is not that of a first pageblock that is given; NONE: it is. One
- * with CLOSING is being freed, or nobody's yet. */
-static enum mhp_why whole_check(const struct pageblock *pb, uint64_t word)
+/* Why a word is not that of an allocation that begins here, a chain (RUNS) or
+ * not (0); NONE: it is. With CLOSING it is being freed, or nobody's yet. */
+static enum mhp_why whole_check(const struct pageblock *pb, uint64_t word,
+				uint64_t chain)
 {
-	if (LIKELY((word & (PB_HUGE | PB_CONT | PB_CLOSING)) == PB_HUGE))
+	uint64_t mask = PB_HUGE | PB_CONT | PB_RUNS | PB_CLOSING;
+
+	if (LIKELY((word & mask) == (PB_HUGE | chain)))
 		return MHP_WHY_NONE;
-	if (word & PB_CONT ||
+	if (word & PB_CLOSING && word & PB_HUGE)
+		return MHP_WHY_DOUBLE_FREE;
+	if (word & PB_HUGE ||
 	    (word & PB_SMALL && mhp_port_load(&pb->rows[0]) & 1))
 		return MHP_WHY_WRONG_ORDER;
 	return MHP_WHY_DOUBLE_FREE;
-}
-
-/* Whether a chain goes on behind a pageblock. Words of a block stand in a
- * row. */
-static bool whole_goes_on(struct mhp *m, const struct pageblock *pb)
-{
-	struct pageblock next = *pb;
-
-	if (LIKELY(pb->index + 1 < m->layout.nr_pageblocks))
-		return mhp_port_load_seq(pb->word + 1) & PB_CONT;
-	return chain_goes_on(m, &next);
-}
-
-/* Whether a pageblock with that word is an allocation of its own, and its bad
- * pages are let go of. */
-static enum mhp_why whole_ready(struct mhp *m, const struct pageblock *pb,
-				uint64_t word)
-{
-	enum mhp_why why = whole_check(pb, word);
-
-	if (why != MHP_WHY_NONE)
-		return why;
-	if (whole_goes_on(m, pb))
-		return MHP_WHY_WRONG_ORDER;
-	return word & PB_MIXED && !whole_let_go(m, pb) ? MHP_WHY_DOUBLE_FREE
-						       : MHP_WHY_NONE;
 }
 
 int frame_free_whole(struct mhp *m, const struct pageblock *pb,
@@ -165,9 +148,11 @@ int frame_free_whole(struct mhp *m, const struct pageblock *pb,
 	uint64_t keep = PB_ISOLATED | PB_USED | PB_MIXED;
 
 	do {
-		*why = whole_ready(m, pb, word);
+		*why = whole_check(pb, word, 0);
 		if (UNLIKELY(*why != MHP_WHY_NONE))
 			return frame_wrong(why, *why);
+		if (word & PB_MIXED && !whole_let_go(m, pb))
+			return frame_wrong(why, MHP_WHY_DOUBLE_FREE);
 	} while (!mhp_port_cas(pb->word, &word, word & keep));
 	pageblock_clear_nowhole(m, pb);
 	return 0;
@@ -204,7 +189,7 @@ static enum mhp_why chain_close(struct mhp *m, const struct pageblock *head,
 	uint64_t word = mhp_port_load_seq(head->word);
 
 	do {
-		enum mhp_why why = whole_check(head, word);
+		enum mhp_why why = whole_check(head, word, PB_RUNS);
 
 		if (why != MHP_WHY_NONE)
 			return why;

@@ -29,13 +29,13 @@
  *    page has none.
  * R8 ownership by a cursor is a preference: anyone may use any row. A free that
  *    empties a pageblock leaves it to its owner, who looks when letting go.
- * R9 an allocation of several pageblocks is a chain: all are HUGE, all but the
- *    first CONT, also across memory blocks. They are taken one by one from the
- *    first on, as R2 says of one, and given back from the last on: a CONT one
- *    always follows its chain. While that is going on the first has CLOSING,
- *    too, and whoever set that is the only one to go on. A chain that is given
- *    has no CLOSING, its length does not change, and its first pageblock has
- *    the descriptor.
+ * R9 an allocation of several pageblocks is a chain: all are HUGE, the first
+ *    RUNS, the others CONT, also across memory blocks. They are taken one by
+ *    one from the first on, as R2 says of one, and given back from the last on:
+ *    a CONT one always follows its chain. While that is going on the first has
+ *    CLOSING, too, and whoever set that is the only one to go on. A chain that
+ *    is given has no CLOSING, its length does not change, and its first
+ *    pageblock has the descriptor.
  *
  * All reads that take part in an argument are sequentially consistent.
  */
@@ -52,10 +52,11 @@
 #define PB_UNMOVABLE (UINT64_C(1) << 5) /* mobility of what is inside */
 #define PB_USED (UINT64_C(1) << 6)	/* first use is behind it */
 #define PB_MIXED (UINT64_C(1) << 7)	/* some pages are kept, or bad */
-#define PB_RUNS (UINT64_C(1) << 8)	/* has held orders above 0: see tails */
-#define PB_DEAD (UINT64_C(1) << 9)	/* no page of it is the allocator's */
-#define PB_ENGINE (UINT64_C(1) << 10)	/* holds memmap of other blocks */
-#define PB_CONT (UINT64_C(1) << 11)	/* continues the pageblock before it */
+/* has held orders above 0: see tails; with HUGE: a chain begins here */
+#define PB_RUNS (UINT64_C(1) << 8)
+#define PB_DEAD (UINT64_C(1) << 9)    /* no page of it is the allocator's */
+#define PB_ENGINE (UINT64_C(1) << 10) /* holds memmap of other blocks */
+#define PB_CONT (UINT64_C(1) << 11)   /* continues the pageblock before it */
 #define PB_OWNER_SHIFT 16
 #define PB_OWNER (UINT64_C(0xffff) << PB_OWNER_SHIFT)
 
