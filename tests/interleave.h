@@ -10,6 +10,7 @@
  *   interleave_hold.c   steps that withhold pages and release them
  *   interleave.c        threads that take them
  *   test_interleave.c   all orders of the steps, and what must hold in each
+ *   explore.c           how all orders are tried
  *
  * The pageblock has two rows of three pages. An operation is a read-side
  * section. Memory is sequentially consistent, so what weaker processors do is

@@ -14,10 +14,7 @@
 
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "explore.h"
 #include "interleave.h"
 
 _Static_assert(sizeof(struct thread) == 16 &&
@@ -435,100 +432,53 @@ static enum wrong rest(const struct scenario *s, const struct world *w)
 
 /* ---- all orders ---- */
 
-struct explorer {
-	const struct scenario *s;
-	enum mutant mutant;
-	struct world *states; /* all that were seen; those from next on wait */
-	uint32_t *table;      /* index in states + 1 */
-	uint32_t nr, next, room;
-};
-
-static uint32_t state_hash(const struct world *w)
+static bool machine_step(const struct machine *machine, void *state,
+			 unsigned int n)
 {
-	const uint8_t *bytes = (const uint8_t *)w;
-	uint32_t hash = 2166136261u;
-	size_t i;
-
-	for (i = 0; i < sizeof(*w); i++)
-		hash = (hash ^ bytes[i]) * 16777619u;
-	return hash ^ hash >> 15;
+	return interleave_step(machine->scenario, (enum mutant)machine->mutant,
+			       state, n);
 }
 
-static void explorer_insert(struct explorer *e, uint32_t index)
+static bool machine_ended(const struct machine *machine, const void *state,
+			  unsigned int n)
 {
-	uint32_t at = state_hash(&e->states[index]) & (4 * e->room - 1);
+	const struct world *w = state;
 
-	while (e->table[at])
-		at = (at + 1) & (4 * e->room - 1);
-	e->table[at] = index + 1;
+	(void)machine;
+	return interleave_ended(&w->threads[n]);
 }
 
-static void explorer_grow(struct explorer *e)
+static int machine_wrong(const struct machine *machine, const void *state)
 {
-	uint32_t i;
+	const struct world *w = state;
 
-	e->room = e->room ? 2 * e->room : 4096;
-	e->states = realloc(e->states, e->room * sizeof(*e->states));
-	free(e->table);
-	e->table = calloc(4 * (size_t)e->room, sizeof(*e->table));
-	assert_non_null(e->states);
-	assert_non_null(e->table);
-	for (i = 0; i < e->nr; i++)
-		explorer_insert(e, i);
+	(void)machine;
+	return w->wrong;
 }
 
-static void explorer_add(struct explorer *e, const struct world *w)
+static int machine_rest(const struct machine *machine, const void *state)
 {
-	uint32_t at;
-
-	if (e->nr == e->room)
-		explorer_grow(e);
-	for (at = state_hash(w) & (4 * e->room - 1); e->table[at];
-	     at = (at + 1) & (4 * e->room - 1))
-		if (!memcmp(&e->states[e->table[at] - 1], w, sizeof(*w)))
-			return;
-	e->states[e->nr] = *w;
-	e->table[at] = ++e->nr;
+	return (int)rest(machine->scenario, state);
 }
 
-/* All that can come after a state. */
-static enum wrong explorer_follow(struct explorer *e, const struct world *from)
+static enum wrong explore_pageblock(const struct scenario *s,
+				    enum mutant mutant, uint32_t *nr_states)
 {
-	unsigned int n, nr_ended = 0, nr_went = 0;
-
-	for (n = 0; n < NR_THREADS; n++) {
-		struct world w = *from;
-
-		nr_ended += interleave_ended(&w.threads[n]);
-		if (!interleave_step(e->s, e->mutant, &w, n))
-			continue;
-		nr_went++;
-		if (w.wrong)
-			return (enum wrong)w.wrong;
-		explorer_add(e, &w);
-	}
-	if (nr_ended == NR_THREADS)
-		return rest(e->s, from);
-	return nr_went ? WRONG_NOTHING : WRONG_STUCK;
-}
-
-static enum wrong explore(const struct scenario *s, enum mutant mutant,
-			  uint32_t *nr_states)
-{
-	struct explorer e = {.s = s, .mutant = mutant};
-	enum wrong what = WRONG_NOTHING;
+	const struct machine machine = {
+		.scenario = s,
+		.mutant = (int)mutant,
+		.nr_threads = NR_THREADS,
+		.state_bytes = sizeof(struct world),
+		.step = machine_step,
+		.ended = machine_ended,
+		.wrong = machine_wrong,
+		.rest = machine_rest,
+		.stuck = WRONG_STUCK,
+	};
 	struct world w;
 
 	interleave_start(s, &w);
-	explorer_add(&e, &w);
-	while (e.next < e.nr && !what) {
-		w = e.states[e.next++];
-		what = explorer_follow(&e, &w);
-	}
-	*nr_states = e.nr;
-	free(e.states);
-	free(e.table);
-	return what;
+	return (enum wrong)explore(&machine, &w, nr_states);
 }
 
 /* ---- tests ---- */
@@ -540,7 +490,8 @@ static void rules_hold(void **state)
 
 	(void)state;
 	for (i = 0; i < NR_SCENARIOS; i++) {
-		enum wrong what = explore(&scenarios[i], MUTANT_NONE, &nr);
+		enum wrong what = explore_pageblock(&scenarios[i], MUTANT_NONE,
+						    &nr);
 
 		print_message("# %s: %u states\n", scenarios[i].name, nr);
 		if (what)
@@ -565,7 +516,8 @@ static void mutants_are_noticed(void **state)
 		/* The scenarios that withhold come last. */
 		i = mutant < CLOSE_DROPS_COUNT ? 0 : FIRST_WITHHELD;
 		for (; i < NR_SCENARIOS && !what; i++)
-			what = explore(&scenarios[i], (enum mutant)mutant, &nr);
+			what = explore_pageblock(&scenarios[i],
+						 (enum mutant)mutant, &nr);
 		if (!what)
 			fail_msg("nobody notices: %s", mutant_names[mutant]);
 		print_message("# %s: %s (%s)\n", mutant_names[mutant],
