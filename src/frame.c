@@ -179,16 +179,14 @@ static struct search frame_begin(struct mhp *m,
 
 /* Search, and search again if that failed because a memmap moves. Inside a
  * read-side section; ends it. */
-static int frame_search_slow(const struct search *begin, mhp_pfn_t *pfn)
+static int frame_search_slow(struct search *s, mhp_pfn_t *pfn)
 {
-	struct mhp *m = begin->m;
-	uint64_t moves;
-	struct search s;
+	struct mhp *m = s->m;
 
 	for (;;) {
-		moves = gate_moves(m);
-		s = *begin;
-		if (LIKELY(!frame_search(&s)))
+		uint64_t moves = gate_moves(m);
+
+		if (LIKELY(!frame_search(s)))
 			break;
 		mhp_port_read_unlock();
 		if (LIKELY(!gate_await(m, moves)))
@@ -196,7 +194,7 @@ static int frame_search_slow(const struct search *begin, mhp_pfn_t *pfn)
 		mhp_port_read_lock();
 	}
 	mhp_port_read_unlock();
-	*pfn = s.pfn;
+	*pfn = s->pfn;
 	return 0;
 }
 

@@ -49,7 +49,7 @@ int frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order);
 int frame_free_head(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages);
 
 /** frame_search() - serve a request the long way; inside a read-side section.
- * Return: 0 or MHP_ERR_NOMEM. */
+ * Return: 0, or MHP_ERR_NOMEM; then @s may be searched for again. */
 int frame_search(struct search *s);
 
 /** frame_search_chain() - take a chain in the zone that is being searched */

@@ -541,6 +541,7 @@ static bool search_cursor(struct search *s)
 /* A chain: what is free, and then also what cursors keep empty. */
 static bool search_chain(struct search *s)
 {
+	s->emptied = false;
 	if (search_nodes(s, frame_search_chain))
 		return true;
 	s->emptied = true;
