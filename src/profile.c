@@ -110,19 +110,36 @@ static const char *profile_holds_state(const struct profile_rules *r)
 	return "the allocator's state does not fit into the memmap";
 }
 
-/* In the order in which Linux asks: which of several rules is named. */
+typedef const char *profile_rule(const struct profile_rules *);
+
+/* In the order in which each kernel asks: which of several rules is named. */
+static profile_rule *const profile_6_1[] = {
+	profile_is_built,
+	profile_fills_pmds,
+	profile_leaves_pageblocks,
+	profile_holds_state,
+	NULL,
+};
+
+static profile_rule *const profile_6_12[] = {
+	profile_is_built,
+	profile_fills_pages,
+	profile_leaves_pageblocks,
+	profile_leaves_some,
+	profile_fills_pmds,
+	profile_holds_state,
+	NULL,
+};
+
 static const char *profile_linux_hosts(const struct profile_rules *r)
 {
-	static const char *(*const rules[])(const struct profile_rules *) = {
-		profile_is_built,	   profile_fills_pages,
-		profile_leaves_pageblocks, profile_leaves_some,
-		profile_fills_pmds,	   profile_holds_state,
-	};
+	profile_rule *const *rule = r->profile == MHP_PROFILE_LINUX_6_1
+					    ? profile_6_1
+					    : profile_6_12;
 	const char *wrong = NULL;
-	unsigned int i;
 
-	for (i = 0; !wrong && i < sizeof(rules) / sizeof(rules[0]); i++)
-		wrong = rules[i](r);
+	while (!wrong && *rule)
+		wrong = (*rule++)(r);
 	return wrong;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Plans, against figures worked out by hand from the rules of Linux 7.2 and
- * from our own. Against machines: test_plan_machine.c.
+ * Plans, against figures worked out by hand from the rules of Linux 6.1 and
+ * 7.2 and from our own. Against machines: test_plan_machine.c.
  */
 #include <string.h>
 
@@ -80,6 +80,20 @@ static const struct row linux_rows[] = {
 	{"loongarch64", 33, 64, FORCE, NO_ARCH, 2048, 0, 0},
 };
 
+/* Linux 6.1, which asks for whole PMDs before it asks for pageblocks. */
+static const struct row old_rows[] = {
+	{"x86_64", 27, 64, ON, NULL, 512, 0, 32256},
+	{"x86_64", 31, 64, ON, NULL, 8192, 0, 516096},
+	{"x86_64", 27, 56, ON, NO_PMD, 448, 0, 0},
+	{"x86_64", 27, 80, ON, NO_PMD, 640, 0, 0},
+	{"x86_64", 28, 96, ON, NULL, 1536, 0, 64000},
+	{"x86_64-nohuge", 27, 64, ON, NO_PAGEBLOCK, 512, 0, 0},
+	{"x86_64-nohuge", 27, 56, ON, NO_PMD, 448, 0, 0},
+	{"arm64-4k", 27, 64, ON, NULL, 512, 0, 32256},
+	{"arm64-16k", 27, 64, ON, NO_PMD, 32, 0, 0},
+	{"arm64-64k", 29, 64, ON, NO_PMD, 8, 0, 0},
+};
+
 /* What Linux gives up, or wastes, natively: whole pages of memmap and state. */
 static const struct row native_rows[] = {
 	{"x86_64", 27, 64, ON, NULL, 512, 0, 32256},
@@ -109,8 +123,9 @@ static struct mhp_geometry geometry_of(const char *name,
 	return g;
 }
 
-/* One block, and a range of three. */
-static void check_row(const struct row *row, enum mhp_profile profile)
+/* One block, and up to @most. */
+static void check_row(const struct row *row, enum mhp_profile profile,
+		      uint64_t most)
 {
 	struct mhp_geometry g = geometry_of(row->geometry, row->block_shift,
 					    row->descriptor_bytes);
@@ -121,7 +136,7 @@ static void check_row(const struct row *row, enum mhp_profile profile)
 
 	print_message("# %s %u %u\n", row->geometry, row->block_shift,
 		      row->descriptor_bytes);
-	for (nr = 1; nr <= 3; nr += 2) {
+	for (nr = 1; nr <= most; nr += 2) {
 		request.range = mhp_range_make(4 * block, nr * block);
 		assert_int_equal(mhp_plan(&request, &plan, NULL), 0);
 		assert_int_equal(plan.nr_blocks, nr);
@@ -153,7 +168,16 @@ static void test_linux_7_2(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(linux_rows) / sizeof(linux_rows[0]); i++)
-		check_row(&linux_rows[i], MHP_PROFILE_LINUX_7_2);
+		check_row(&linux_rows[i], MHP_PROFILE_LINUX_7_2, 3);
+}
+
+static void test_linux_6_1(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(old_rows) / sizeof(old_rows[0]); i++)
+		check_row(&old_rows[i], MHP_PROFILE_LINUX_6_1, 1);
 }
 
 static void test_native(void **state)
@@ -162,7 +186,7 @@ static void test_native(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(native_rows) / sizeof(native_rows[0]); i++)
-		check_row(&native_rows[i], MHP_PROFILE_NATIVE);
+		check_row(&native_rows[i], MHP_PROFILE_NATIVE, 3);
 }
 
 /* A DIMM of 12 GiB: 192 MiB of memmap that was not there before. */
@@ -372,6 +396,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_linux_7_2),
+		cmocka_unit_test(test_linux_6_1),
 		cmocka_unit_test(test_native),
 		cmocka_unit_test(test_off),
 		cmocka_unit_test(test_gigantic),
