@@ -59,12 +59,19 @@ static const char *geometry_rule_6(const struct mhp_geometry *g)
 	return NULL;
 }
 
+static const char *geometry_rule_7(const struct mhp_geometry *g)
+{
+	return g->arch > MHP_ARCH_LOONGARCH64 ? "arch is one of enum mhp_arch"
+					      : NULL;
+}
+
 int mhp_geometry_check(const struct mhp_geometry *geometry,
 		       struct mhp_report *report)
 {
 	static const char *(*const rules[])(const struct mhp_geometry *) = {
 		geometry_rule_1, geometry_rule_2, geometry_rule_3,
 		geometry_rule_4, geometry_rule_5, geometry_rule_6,
+		geometry_rule_7,
 	};
 	uint32_t i;
 
@@ -81,21 +88,22 @@ int mhp_geometry_check(const struct mhp_geometry *geometry,
 
 struct geometry_entry {
 	const char *name;
+	enum mhp_arch arch;
 	uint8_t page, pmd, pud, pageblock, section, block;
 };
 
 /* Shifts as Linux 7.2 has them, with the smallest memory block. */
 static const struct geometry_entry geometry_table[] = {
-	{"x86_64", 12, 21, 30, 21, 27, 27},
-	{"x86_64-nohuge", 12, 21, 30, 22, 27, 27},
-	{"arm64-4k", 12, 21, 30, 21, 27, 27},
-	{"arm64-16k", 14, 25, 36, 25, 27, 27},
-	{"arm64-64k", 16, 29, 42, 29, 29, 29},
-	{"s390x", 12, 20, 31, 20, 27, 27},
-	{"ppc64-4k", 12, 21, 30, 21, 24, 28},
-	{"ppc64-64k", 16, 21, 30, 21, 24, 28},
-	{"riscv64", 12, 21, 30, 21, 27, 27},
-	{"loongarch64", 14, 25, 36, 25, 29, 29},
+	{"x86_64", MHP_ARCH_X86_64, 12, 21, 30, 21, 27, 27},
+	{"x86_64-nohuge", MHP_ARCH_X86_64, 12, 21, 30, 22, 27, 27},
+	{"arm64-4k", MHP_ARCH_ARM64, 12, 21, 30, 21, 27, 27},
+	{"arm64-16k", MHP_ARCH_ARM64, 14, 25, 36, 25, 27, 27},
+	{"arm64-64k", MHP_ARCH_ARM64, 16, 29, 42, 29, 29, 29},
+	{"s390x", MHP_ARCH_S390X, 12, 20, 31, 20, 27, 27},
+	{"ppc64-4k", MHP_ARCH_PPC64, 12, 21, 30, 21, 24, 28},
+	{"ppc64-64k", MHP_ARCH_PPC64, 16, 21, 30, 21, 24, 28},
+	{"riscv64", MHP_ARCH_RISCV64, 12, 21, 30, 21, 27, 27},
+	{"loongarch64", MHP_ARCH_LOONGARCH64, 14, 25, 36, 25, 29, 29},
 };
 
 #define NR_GEOMETRIES (sizeof(geometry_table) / sizeof(geometry_table[0]))
@@ -121,6 +129,7 @@ int mhp_geometry_named(const char *name, struct mhp_geometry *geometry)
 			.pageblock_shift = e->pageblock,
 			.section_shift = e->section,
 			.block_shift = e->block,
+			.arch = (uint8_t)e->arch,
 			.phys_bits = MHP_MAX_PHYS_BITS,
 			.descriptor_bytes = 16,
 			.nr_nodes = 1,

@@ -50,7 +50,10 @@ static int plan_check(const struct mhp_plan_request *request,
 		return plan_wrong(report, "no such profile");
 	if ((unsigned int)request->placement > PLACEMENT_LAST)
 		return plan_wrong(report, "no such placement");
-	wrong = profile_mode(request->profile, request->mode);
+	wrong = profile_arch(request->profile,
+			     (enum mhp_arch)request->geometry->arch);
+	if (!wrong)
+		wrong = profile_mode(request->profile, request->mode);
 	return wrong ? plan_wrong(report, wrong)
 		     : plan_check_range(request, report);
 }

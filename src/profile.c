@@ -4,6 +4,7 @@
  * far as plans need any.
  *
  *                       native     linux-6.1            linux-6.12
+ *   architecture        any        x86-64, arm64        all but LoongArch
  *   range               any        exactly one block    any
  *   memmap fills        pages      PMDs                 PMDs
  *   rest fills          pages      pageblocks           pageblocks
@@ -33,13 +34,25 @@ const char *profile_mode(enum mhp_profile profile, enum mhp_memmap_mode mode)
 	return NULL;
 }
 
+const char *profile_arch(enum mhp_profile profile, enum mhp_arch arch)
+{
+	return profile == MHP_PROFILE_LINUX_6_1 && arch == MHP_ARCH_RISCV64
+		       ? "Linux 6.1 has no memory hotplug on RISC-V"
+		       : NULL;
+}
+
 const char *profile_check(const struct mhp_config *config)
 {
+	const char *wrong;
+
 	if (config->profile == MHP_PROFILE_LINUX_7_2)
 		return "the profile linux-7.2 is for plans only";
 	if ((unsigned int)config->profile > MHP_PROFILE_LINUX_7_2)
 		return "no such profile";
-	return profile_mode(config->profile, config->memmap_on_memory);
+	wrong = profile_arch(config->profile,
+			     (enum mhp_arch)config->geometry->arch);
+	return wrong ? wrong
+		     : profile_mode(config->profile, config->memmap_on_memory);
 }
 
 /* Exactly the memmap, padded if forced. The state hides in the descriptors of
@@ -56,12 +69,18 @@ void profile_layout(struct layout *l, enum mhp_profile profile,
 		l->hosted_pages = (l->hosted_pages + mask) & ~mask;
 }
 
-/* LoongArch, as its pages and sections give away, has not got it. */
+/* What the kernel was built with. */
 static const char *profile_is_built(const struct profile_rules *r)
 {
-	return r->geometry->page_shift == 14 && r->geometry->section_shift == 29
-		       ? "Linux has no memmap_on_memory on LoongArch"
-		       : NULL;
+	enum mhp_arch arch = (enum mhp_arch)r->geometry->arch;
+
+	if (arch == MHP_ARCH_LOONGARCH64)
+		return "Linux has no memmap_on_memory on LoongArch";
+	if (r->profile == MHP_PROFILE_LINUX_6_1 && arch != MHP_ARCH_ANY &&
+	    arch != MHP_ARCH_X86_64 && arch != MHP_ARCH_ARM64)
+		return "Linux 6.1 has memmap_on_memory on x86-64 and arm64 "
+		       "only";
+	return NULL;
 }
 
 static const char *profile_fills_pages(const struct profile_rules *r)
@@ -85,13 +104,13 @@ static const char *profile_leaves_some(const struct profile_rules *r)
 		       : NULL;
 }
 
-/* Without what force pads. ppc64's radix tables map a memmap in base pages if
- * those are 64 KiB. */
+/* Without what force pads. ppc64 maps a memmap in base pages if those are
+ * 64 KiB. */
 static const char *profile_fills_pmds(const struct profile_rules *r)
 {
 	const struct mhp_geometry *g = r->geometry;
 
-	if (g->page_shift == 16 && g->pmd_shift == 21)
+	if (g->arch == MHP_ARCH_PPC64 && g->page_shift == 16)
 		return NULL;
 	return r->layout->memmap_bytes & ((UINT64_C(1) << g->pmd_shift) - 1)
 		       ? "the memmap of a block is not whole PMDs"
@@ -114,7 +133,6 @@ typedef const char *profile_rule(const struct profile_rules *);
 
 /* In the order in which each kernel asks: which of several rules is named. */
 static profile_rule *const profile_6_1[] = {
-	profile_is_built,
 	profile_fills_pmds,
 	profile_leaves_pageblocks,
 	profile_holds_state,
@@ -122,13 +140,8 @@ static profile_rule *const profile_6_1[] = {
 };
 
 static profile_rule *const profile_6_12[] = {
-	profile_is_built,
-	profile_fills_pages,
-	profile_leaves_pageblocks,
-	profile_leaves_some,
-	profile_fills_pmds,
-	profile_holds_state,
-	NULL,
+	profile_fills_pages, profile_leaves_pageblocks, profile_leaves_some,
+	profile_fills_pmds,  profile_holds_state,	NULL,
 };
 
 static const char *profile_linux_hosts(const struct profile_rules *r)
@@ -145,12 +158,17 @@ static const char *profile_linux_hosts(const struct profile_rules *r)
 
 const char *profile_hosts(const struct profile_rules *r, uint64_t nr_pages)
 {
+	const char *wrong;
+
 	if (r->profile == MHP_PROFILE_NATIVE)
 		return altmap_fits(r->layout)
 			       ? NULL
 			       : "memmap and state would fill the block";
 	if (r->mode == MHP_MEMMAP_OFF)
 		return "memmap_on_memory is off";
+	wrong = profile_is_built(r);
+	if (wrong)
+		return wrong;
 	if (r->profile == MHP_PROFILE_LINUX_6_1 &&
 	    nr_pages != r->layout->block_pages)
 		return "Linux 6.1 wants a range of one block";

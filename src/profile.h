@@ -3,8 +3,8 @@
  * Profiles: where a kernel's rules for the memmap, and for bad pages, differ
  * from ours. Natively whole pages are all that memmap and state take; Linux
  * wants whole PMDs and leaves whole pageblocks, and 6.1 only knows ranges of
- * one block. Bad pages are noted in Linux's memmap and go with it; in 6.1 with
- * every online.
+ * one block, on two architectures. Bad pages are noted in Linux's memmap and
+ * go with it; in 6.1 with every online.
  */
 #ifndef MHP_SRC_PROFILE_H
 #define MHP_SRC_PROFILE_H
@@ -30,9 +30,13 @@ static inline struct profile_rules profile_rules(const struct mhp *m)
 	};
 }
 
-/** profile_check() - whether a configuration's profile and mode exist: NULL or
- * what would be right */
+/** profile_check() - whether a configuration's profile and mode exist, on its
+ * architecture: NULL or what would be right */
 const char *profile_check(const struct mhp_config *config);
+
+/** profile_arch() - whether a profile's kernel plugs memory on an architecture:
+ * NULL or that it does not */
+const char *profile_arch(enum mhp_profile profile, enum mhp_arch arch);
 
 /** profile_mode() - whether a profile knows a mode: NULL or what would be right
  */

@@ -139,6 +139,14 @@ static void test_rule_6(void **state)
 	HOLDS(pud_shift, 0);
 }
 
+static void test_rule_7(void **state)
+{
+	(void)state;
+	HOLDS(arch, MHP_ARCH_ANY);
+	HOLDS(arch, MHP_ARCH_LOONGARCH64);
+	BREAKS(7, arch, MHP_ARCH_LOONGARCH64 + 1);
+}
+
 static void test_gigantic(void **state)
 {
 	struct mhp_geometry g = good;
@@ -157,21 +165,22 @@ static void test_gigantic(void **state)
 
 struct named {
 	const char *name;
+	enum mhp_arch arch;
 	uint8_t page, pmd, pud, pageblock, section, block;
 };
 
 /* From the sources of Linux, by hand. */
 static const struct named named[] = {
-	{"x86_64", 12, 21, 30, 21, 27, 27},
-	{"x86_64-nohuge", 12, 21, 30, 22, 27, 27},
-	{"arm64-4k", 12, 21, 30, 21, 27, 27},
-	{"arm64-16k", 14, 25, 36, 25, 27, 27},
-	{"arm64-64k", 16, 29, 42, 29, 29, 29},
-	{"s390x", 12, 20, 31, 20, 27, 27},
-	{"ppc64-4k", 12, 21, 30, 21, 24, 28},
-	{"ppc64-64k", 16, 21, 30, 21, 24, 28},
-	{"riscv64", 12, 21, 30, 21, 27, 27},
-	{"loongarch64", 14, 25, 36, 25, 29, 29},
+	{"x86_64", MHP_ARCH_X86_64, 12, 21, 30, 21, 27, 27},
+	{"x86_64-nohuge", MHP_ARCH_X86_64, 12, 21, 30, 22, 27, 27},
+	{"arm64-4k", MHP_ARCH_ARM64, 12, 21, 30, 21, 27, 27},
+	{"arm64-16k", MHP_ARCH_ARM64, 14, 25, 36, 25, 27, 27},
+	{"arm64-64k", MHP_ARCH_ARM64, 16, 29, 42, 29, 29, 29},
+	{"s390x", MHP_ARCH_S390X, 12, 20, 31, 20, 27, 27},
+	{"ppc64-4k", MHP_ARCH_PPC64, 12, 21, 30, 21, 24, 28},
+	{"ppc64-64k", MHP_ARCH_PPC64, 16, 21, 30, 21, 24, 28},
+	{"riscv64", MHP_ARCH_RISCV64, 12, 21, 30, 21, 27, 27},
+	{"loongarch64", MHP_ARCH_LOONGARCH64, 14, 25, 36, 25, 29, 29},
 };
 
 static void test_named(void **state)
@@ -185,6 +194,7 @@ static void test_named(void **state)
 		memset(&g, 0x5a, sizeof(g));
 		assert_int_equal(mhp_geometry_named(named[i].name, &g), 0);
 		assert_int_equal(mhp_geometry_check(&g, NULL), 0);
+		assert_int_equal(g.arch, named[i].arch);
 		assert_int_equal(g.page_shift, named[i].page);
 		assert_int_equal(g.pmd_shift, named[i].pmd);
 		assert_int_equal(g.pud_shift, named[i].pud);
@@ -268,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_rule_4),
 		cmocka_unit_test(test_rule_5),
 		cmocka_unit_test(test_rule_6),
+		cmocka_unit_test(test_rule_7),
 		cmocka_unit_test(test_gigantic),
 		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_unknown),

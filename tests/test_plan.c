@@ -18,6 +18,7 @@
 #define NO_REST "the memmap would fill the block"
 #define NO_PMD "the memmap of a block is not whole PMDs"
 #define NO_ARCH "Linux has no memmap_on_memory on LoongArch"
+#define OLD_ARCH "Linux 6.1 has memmap_on_memory on x86-64 and arm64 only"
 
 struct row {
 	const char *geometry;
@@ -92,6 +93,12 @@ static const struct row old_rows[] = {
 	{"arm64-4k", 27, 64, ON, NULL, 512, 0, 32256},
 	{"arm64-16k", 27, 64, ON, NO_PMD, 32, 0, 0},
 	{"arm64-64k", 29, 64, ON, NO_PMD, 8, 0, 0},
+	{"s390x", 27, 64, ON, OLD_ARCH, 512, 0, 0},
+	{"s390x", 30, 64, ON, OLD_ARCH, 4096, 0, 0},
+	{"ppc64-4k", 28, 64, ON, OLD_ARCH, 1024, 0, 0},
+	{"ppc64-64k", 28, 64, ON, OLD_ARCH, 4, 0, 0},
+	{"ppc64-64k", 24, 64, ON, OLD_ARCH, 1, 0, 0},
+	{"loongarch64", 29, 64, ON, NO_ARCH, 128, 0, 0},
 };
 
 /* What Linux gives up, or wastes, natively: whole pages of memmap and state. */
@@ -362,6 +369,7 @@ static void assert_refused(const struct mhp_plan_request *request, int code,
 static void test_errors(void **state)
 {
 	struct mhp_geometry g = geometry_of("x86_64", 0, 64), bad = g;
+	struct mhp_geometry riscv = geometry_of("riscv64", 0, 64);
 	struct mhp_plan_request request = {
 		.size_bytes = sizeof(request),
 		.geometry = &g,
@@ -383,6 +391,11 @@ static void test_errors(void **state)
 		(enum mhp_memmap_mode)9);
 	REFUSED(MHP_ERR_INVAL, MHP_WHY_BAD_REQUEST, placement,
 		(enum mhp_placement)9);
+	request.mode = MHP_MEMMAP_ON;
+	request.profile = MHP_PROFILE_LINUX_6_1;
+	REFUSED(MHP_ERR_INVAL, MHP_WHY_BAD_REQUEST, geometry, &riscv);
+	request.mode = MHP_MEMMAP_AUTO;
+	request.profile = MHP_PROFILE_NATIVE;
 	REFUSED(MHP_ERR_INVAL, MHP_WHY_EMPTY_RANGE, range.nr_pages, 0);
 	REFUSED(MHP_ERR_INVAL, MHP_WHY_UNALIGNED, range.nr_pages, 1);
 	REFUSED(MHP_ERR_INVAL, MHP_WHY_UNALIGNED, range.start_pfn, 1);

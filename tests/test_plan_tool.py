@@ -93,6 +93,41 @@ def test_linux():
         case(f"linux-7.2 {geometry} {block} {descriptor}", "\n".join(wrong))
 
 
+# Linux 6.1, one memory block: why not, with on.
+OLD_ARCH = "Linux 6.1 has memmap_on_memory on x86-64 and arm64 only"
+OLD = [
+    ("x86_64", "128M", 64, None),
+    ("x86_64", "128M", 56, PMD),
+    ("x86_64-nohuge", "128M", 64, PAGEBLOCK),
+    ("arm64-4k", "128M", 64, None),
+    ("arm64-16k", "128M", 64, PMD),
+    ("arm64-64k", "512M", 64, PMD),
+    ("s390x", "128M", 64, OLD_ARCH),
+    ("ppc64-4k", "256M", 64, OLD_ARCH),
+    ("ppc64-64k", "256M", 64, OLD_ARCH),
+    ("loongarch64", "512M", 64, ARCH),
+]
+
+
+def test_linux_6_1():
+    for geometry, block, descriptor, why in OLD:
+        got = rows("--profile", "linux-6.1", "--geometry", geometry, "--block",
+                   block, "--size", block, "--descriptor", str(descriptor))
+        wrong = differences(got[0], {"placement": "off", "why": None,
+                                     "becomes": "existing"})
+        wrong += differences(got[1], {"placement": "on", "why": why,
+                                      "on_memory": not why,
+                                      "becomes": "existing" if why
+                                      else "block"})
+        case(f"linux-6.1 {geometry} {block} {descriptor}",
+             "" if not wrong and len(got) == 2 else "\n".join(wrong) or got)
+    got = [r for r in rows("--profile", "linux-6.1", "--geometry", "all")
+           if r["refused"]]
+    case("linux-6.1 plugs no memory on riscv64",
+         "" if got and {(r["geometry"], r["why"]) for r in got} ==
+         {("riscv64", "Linux 6.1 has no memory hotplug on RISC-V")} else got)
+
+
 def test_native():
     """What Linux gives up, or wastes, is possible natively."""
     for geometry, block, descriptor, _, force, pages, wasted, _ in LINUX:
@@ -260,6 +295,7 @@ WRONG = [
     (["--descriptor", "12"], "--descriptor cannot be '12'", "multiple of 8"),
     (["--descriptor", "104"], "--descriptor cannot be '104'", "8 to 96"),
     (["--ratio", "x"], "--ratio cannot be 'x'", "percentage"),
+    (["--geometry", "riscv64", "--profile", "linux-6.1"], "RISC-V"),
     (["--size", "100M"], "100M", "128M", "not whole memory blocks"),
     (["--block", "64M"], "64M", "section"),
     (["--size", "8192T", "--block", "64G"], "physical addresses"),
@@ -288,6 +324,7 @@ def main():
         update()
         return 0
     test_linux()
+    test_linux_6_1()
     test_native()
     test_range()
     test_operator()

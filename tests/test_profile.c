@@ -41,6 +41,9 @@ static const struct row rows[] = {
 	{"16K", "arm64-16k", 0, 0, 64, V612, MHP_MEMMAP_FORCE, 0, 0},
 	{"64K", "arm64-64k", 0, 0, 64, V612, MHP_MEMMAP_FORCE, 0, 0},
 	{"s390x", "s390x", 0, 0, 64, V612, MHP_MEMMAP_ON, 512, 512},
+	{"riscv64", "riscv64", 0, 0, 64, V612, MHP_MEMMAP_ON, 512, 512},
+	{"6.1 arm64", "arm64-4k", 0, 0, 64, V61, MHP_MEMMAP_ON, 512, 0},
+	{"6.1 s390x", "s390x", 0, 0, 64, V61, MHP_MEMMAP_ON, 0, 0},
 	{"ppc on", "ppc64-64k", 28, 0, 64, V612, MHP_MEMMAP_ON, 0, 0},
 	{"ppc force", "ppc64-64k", 28, 0, 64, V612, MHP_MEMMAP_FORCE, 32, 32},
 	{"ppc 1G", "ppc64-64k", 30, 0, 64, V612, MHP_MEMMAP_FORCE, 32, 32},
@@ -232,6 +235,31 @@ static void test_switch(void **state)
 	mhp_model_destroy(model);
 }
 
+/* Where a kernel plugs no memory there is no machine by its rules. */
+static void test_no_hotplug(void **state)
+{
+	struct mhp_boot_range boot = {.range = mhp_range_make(0, 65536)};
+	struct mhp_model_config config = {
+		.boot = &boot,
+		.nr_boot = 1,
+		.max_pfn = 1 << 19,
+		.profile = V61,
+		.memmap_on_memory = MHP_MEMMAP_OFF,
+	};
+	struct mhp_model *model = NULL;
+	struct mhp_report report;
+
+	(void)state;
+	assert_int_equal(mhp_geometry_named("riscv64", &config.geometry), 0);
+	assert_int_equal(mhp_model_create(&config, &model, &report),
+			 MHP_ERR_INVAL);
+	assert_string_equal(report.detail,
+			    "Linux 6.1 has no memory hotplug on RISC-V");
+	config.profile = V612;
+	assert_int_equal(mhp_model_create(&config, &model, NULL), 0);
+	mhp_model_destroy(model);
+}
+
 /* In a Linux profile it is fixed; the other settings are not. */
 static void test_fixed(void **state)
 {
@@ -261,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_switch),
 		cmocka_unit_test(test_fixed),
+		cmocka_unit_test(test_no_hotplug),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

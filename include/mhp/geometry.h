@@ -27,6 +27,21 @@ extern "C" {
 #define MHP_DESC_ENGINE_BYTES 8
 
 /**
+ * enum mhp_arch - whose sizes they are
+ *
+ * Only the Linux profiles ask: what a kernel offers depends on it.
+ */
+enum mhp_arch {
+	MHP_ARCH_ANY = 0, /* none of these, or not said: all is offered */
+	MHP_ARCH_X86_64,
+	MHP_ARCH_ARM64,
+	MHP_ARCH_S390X,
+	MHP_ARCH_PPC64, /* with the radix MMU */
+	MHP_ARCH_RISCV64,
+	MHP_ARCH_LOONGARCH64,
+};
+
+/**
  * struct mhp_geometry - the sizes of one machine
  *
  * Copied at init; may be temporary. Rules that mhp_geometry_check() verifies:
@@ -37,6 +52,7 @@ extern "C" {
  * 5. 1 <= nr_nodes <= MHP_MAX_NODES, 1 <= nr_cpus <= 4096
  * 6. pud_shift is 0, or at least pmd_shift and pageblock_shift and at most
  *    page_shift + 32
+ * 7. arch is one of enum mhp_arch
  */
 struct mhp_geometry {
 	uint8_t page_shift;	 /* log2 bytes of a page */
@@ -47,6 +63,7 @@ struct mhp_geometry {
 	uint8_t phys_bits;	 /* bits of a physical address */
 	uint8_t pud_shift; /* log2 bytes of a gigantic page; 0: as many PMDs as
 			      a page holds entries of 8 bytes */
+	uint8_t arch;	   /* enum mhp_arch */
 	uint16_t descriptor_bytes; /* bytes per page descriptor */
 	uint16_t nr_nodes;	   /* NUMA nodes */
 	uint16_t nr_cpus; /* processors: number of allocation cursors */

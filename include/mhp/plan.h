@@ -69,8 +69,8 @@ struct mhp_plan {
  *
  * Context: any; touches nothing but its arguments.
  * Return: 0, also if it becomes another placement than asked for;
- *   MHP_ERR_INVAL (geometry, profile, mode or placement, or the range is not
- *   whole blocks);
+ *   MHP_ERR_INVAL (geometry, profile, mode or placement, the profile's kernel
+ *   plugs no memory on that architecture, or the range is not whole blocks);
  *   MHP_ERR_2BIG (the range is not inside phys_bits). On failure @plan is
  *   untouched.
  */
