@@ -191,13 +191,63 @@ def test_operator():
          "" if [(r["placement"], r["why"]) for r in one] ==
          [("off", None), ("on", "Linux 6.1 wants a range of one block")]
          else str(one))
-    for boot, block in ("62G", 128 * MIB), ("64G", 2 * GIB):
-        got = rows("--profile", "linux-6.12", "--boot", boot)[0]
-        case(f"operator: memory blocks with {boot} of boot memory",
+
+
+# -- The memory blocks of Linux on x86_64: size, profile, boot memory, the rest.
+# Boot memory ends a GiB further up than it is large.
+
+LINUX_BLOCKS = [
+    (128 * MIB, "linux-6.12", "256M"),
+    (128 * MIB, "linux-6.12", "62G"),
+    (2 * GIB, "linux-6.12", "63G"),
+    (2 * GIB, "linux-6.1", "64G"),
+    (2 * GIB, "linux-7.2", "64G"),
+    (2 * GIB, "linux-7.2", "64896M"),
+    (128 * MIB, "linux-6.12", "64G", "--block", "128M"),
+    (128 * MIB, "linux-6.12", "62G", "--hypervisor"),
+    (2 * GIB, "linux-6.12", "63G", "--hypervisor"),
+    (1 * GIB, "linux-6.12", "64G", "--hypervisor"),
+    (512 * MIB, "linux-6.1", "66048M", "--hypervisor"),
+    (128 * MIB, "linux-6.12", "65664M", "--hypervisor"),
+    (128 * MIB, "linux-6.12", "65600M", "--hypervisor"),
+    (256 * MIB, "linux-7.2", "63G", "--advice", "256M"),
+    (2 * GIB, "linux-7.2", "63G", "--advice", "64G"),
+    (128 * MIB, "linux-7.2", "63G", "--advice", "2M"),
+    (256 * MIB, "linux-7.2", "64768M", "--advice", "1G"),
+    (128 * MIB, "linux-7.2", "8G", "--advice", "1G"),
+    (256 * MIB, "linux-7.2", "63G", "--advice", "256M", "--hypervisor"),
+    (128 * MIB, "native", "64G"),
+    (256 * MIB, "linux-7.2", "64G", "--geometry", "ppc64-4k"),
+]
+
+
+def test_linux_blocks():
+    for block, profile, boot, *more in LINUX_BLOCKS:
+        got = rows("--profile", profile, "--boot", boot, *more)[0]
+        case(f"memory blocks of {profile} {boot} {' '.join(more)}",
              "\n".join(differences(got, {"block_bytes": block})))
-    got = rows("--boot", "64G", "--block", "128M", "--profile", "linux-6.12")[0]
-    case("operator: --block is obeyed",
-         "\n".join(differences(got, {"block_bytes": 128 * MIB})))
+
+
+def test_addr():
+    """Where the plug is says how many gigantic pages there are."""
+    for addr, bytes_, gigantic in [(None, 4 * GIB, [12, 0, 11, 11]),
+                                   ("4G", 4 * GIB, [12, 0, 11, 11]),
+                                   ("0x108000000", 4224 * MIB, [11, 0, 11, 11]),
+                                   ("5G", 5 * GIB, [12, 0, 11, 11])]:
+        args = ["--addr", addr] if addr else []
+        got = rows("--size", "12G", *args)
+        case(f"address {addr}",
+             "" if [r["gigantic_pages"] for r in got] == gigantic and
+             {r["addr_bytes"] for r in got} == {bytes_} else got)
+    got = rows("--boot", "100G", "--size", "1G")[0]
+    case("the plug is behind boot memory",
+         "\n".join(differences(got, {"addr_bytes": 101 * GIB})))
+    got = rows("--addr", "128M", "--geometry", "all", "--size", "1G")
+    case("an address that is not a memory block's is refused row by row",
+         "" if {r["geometry"] for r in got if r["refused"]} ==
+         {"arm64-64k", "ppc64-4k", "ppc64-64k", "loongarch64"} and
+         {r["why"] for r in got if r["refused"]} ==
+         {"the address is not that of a memory block"} else got)
 
 
 # -- All of everything.
@@ -246,6 +296,9 @@ def test_all():
 TABLES = {
     "operator": ["--profile", "linux-6.12", *OPERATOR],
     "native": OPERATOR,
+    "addr": ["--addr", "4224M", "--size", "12G"],
+    "hypervisor": ["--profile", "linux-7.2", "--boot", "100G", "--hypervisor"],
+    "advice": ["--profile", "linux-7.2", "--boot", "100G", "--advice", "256M"],
     "linux-7.2": ["--profile", "linux-7.2", "--geometry", "all"],
     "all": ["--geometry", "all", "--boot", "1G"],
     "blocks": ["--profile", "linux-6.12", "--block", "all", "--boot", "64G"],
@@ -296,6 +349,16 @@ WRONG = [
     (["--descriptor", "104"], "--descriptor cannot be '104'", "8 to 96"),
     (["--ratio", "x"], "--ratio cannot be 'x'", "percentage"),
     (["--geometry", "riscv64", "--profile", "linux-6.1"], "RISC-V"),
+    (["--addr", "-1"], "--addr cannot be '-1'", "0x100000000"),
+    (["--addr", "4097M"], "4097M", "not that of a memory block"),
+    (["--addr", "1G", "--boot", "4G"], "1G", "boot memory"),
+    (["--addr", "16777216T"], "--addr cannot be"),
+    (["--addr", "8192T"], "physical addresses"),
+    (["--advice", "3G"], "--advice cannot be '3G'", "power of two"),
+    (["--advice", "1G", "--profile", "linux-6.12"], "linux-7.2"),
+    (["--advice", "1G", "--profile", "linux-7.2"], "needs --boot"),
+    (["--hypervisor"], "a profile linux-6.1"),
+    (["--hypervisor", "--profile", "linux-6.1"], "needs --boot"),
     (["--size", "100M"], "100M", "128M", "not whole memory blocks"),
     (["--block", "64M"], "64M", "section"),
     (["--size", "8192T", "--block", "64G"], "physical addresses"),
@@ -328,6 +391,8 @@ def main():
     test_native()
     test_range()
     test_operator()
+    test_linux_blocks()
+    test_addr()
     test_all()
     test_tables()
     test_wrong()

@@ -19,20 +19,31 @@
 static const char *const plan_help =
 	"usage: mhp plan [OPTION...]\n\n"
 	"What plugging memory would cost and leave: where its memmap can live, "
-	"and if not,\nwhy; pages of memmap, wasted and usable; gigantic pages "
-	"that can form; and the\nmemory that must be there before.\n\n"
+	"and if\nnot, why; pages of memmap, wasted and usable; gigantic pages "
+	"that can form;\nand the memory that must be there before.\n\n"
 	"  --json             print one JSON object a line for each row\n"
 	"  --profile PROFILE  native: the best there is (default); linux-6.1,\n"
 	"                     linux-6.12, linux-7.2: the rules of these "
 	"kernels\n"
 	"  --geometry NAME    whose sizes, or all; x86_64 (default)\n"
 	"  --size SIZE        of what is plugged; 64G\n"
+	"  --addr ADDRESS     where; by default aligned as well as helps\n"
 	"  --boot SIZE        memory that is there before, all of it kernel's\n"
 	"  --block SIZE       of a memory block, or all; the architecture's "
-	"own\n"
+	"own, and\n"
+	"                     what Linux chooses on x86_64 by --boot\n"
+	"  --hypervisor       the machine is virtual: Linux chooses otherwise\n"
+	"  --advice SIZE      of memory blocks, by firmware: so does Linux "
+	"7.2\n"
 	"  --descriptor BYTES of a page, or all; native 16, else 64\n"
 	"  --ratio PERCENT    auto_movable_ratio; 301\n"
-	"  --help             this text\n";
+	"  --help             this text\n\n"
+	"SIZE and ADDRESS may end in K, M, G or T. The columns:\n"
+	"  BECOMES   where the memmap is then; below, why not as asked for\n"
+	"  PAGES     of memmap; WASTED: padding; USABLE: the rest of the plug\n"
+	"  OVERHEAD  what is not usable, and existing memory, in percent\n"
+	"  GIGANTIC  gigantic pages that can form\n"
+	"  EXISTING  memory that must be there before; ENOUGH: --boot has it\n";
 
 static const char *const plan_profiles[] = {
 	[MHP_PROFILE_NATIVE] = "native",
@@ -153,6 +164,28 @@ static int plan_choose_descriptor(struct plan_options *o, const char *text)
 	return EXIT_DONE;
 }
 
+static int plan_choose_addr(struct plan_options *o, const char *text)
+{
+	o->has_addr = size_parse(text, &o->addr_bytes);
+	if (o->has_addr)
+		return EXIT_DONE;
+	return command_wrong("plan",
+			     "--addr cannot be '%s'; expected an address "
+			     "like 0x100000000 or 4G",
+			     text);
+}
+
+static int plan_choose_advice(struct plan_options *o, const char *text)
+{
+	if (size_parse(text, &o->advice_bytes) && o->advice_bytes &&
+	    !(o->advice_bytes & (o->advice_bytes - 1)))
+		return EXIT_DONE;
+	return command_wrong("plan",
+			     "--advice cannot be '%s'; expected a power of two "
+			     "like 256M",
+			     text);
+}
+
 static int plan_choose_ratio(struct plan_options *o, const char *text)
 {
 	if (size_parse(text, &o->auto_movable_ratio) &&
@@ -186,9 +219,36 @@ static int plan_option(struct plan_run *run, int opt, char *const *argv)
 		return plan_choose_descriptor(o, optarg);
 	case 'r':
 		return plan_choose_ratio(o, optarg);
+	case 'a':
+		return plan_choose_addr(o, optarg);
+	case 'A':
+		return plan_choose_advice(o, optarg);
+	case 'v':
+		o->hypervisor = true;
+		return EXIT_DONE;
 	default:
 		return command_wrong_option("plan", opt, argv);
 	}
+}
+
+/* What would have no effect is a mistake. */
+static int plan_agree(const struct plan_options *o)
+{
+	if (o->advice_bytes && o->profile != MHP_PROFILE_LINUX_7_2)
+		return command_wrong(
+			"plan",
+			"--advice is unknown to %s; "
+			"expected a profile linux-6.1 to linux-7.2",
+			o->profile_name);
+	if (o->hypervisor && o->profile == MHP_PROFILE_NATIVE)
+		return command_wrong(
+			"plan", "--hypervisor matters to Linux; "
+				"expected a profile linux-6.1 to linux-7.2");
+	if ((o->advice_bytes || o->hypervisor) && !o->boot_bytes)
+		return command_wrong("plan", "%s needs --boot SIZE",
+				     o->advice_bytes ? "--advice"
+						     : "--hypervisor");
+	return EXIT_DONE;
 }
 
 /* Parse the options: an exit status; EXIT_DONE is to go on. */
@@ -203,6 +263,9 @@ static int plan_parse(struct plan_run *run, int argc, char **argv, bool *help)
 		{"block", required_argument, NULL, 'B'},
 		{"descriptor", required_argument, NULL, 'd'},
 		{"ratio", required_argument, NULL, 'r'},
+		{"addr", required_argument, NULL, 'a'},
+		{"advice", required_argument, NULL, 'A'},
+		{"hypervisor", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -220,7 +283,8 @@ static int plan_parse(struct plan_run *run, int argc, char **argv, bool *help)
 				     "'%s' is too much; expected "
 				     "options only",
 				     argv[optind]);
-	return status;
+	return status == EXIT_DONE && !*help ? plan_agree(&run->options)
+					     : status;
 }
 
 /* ---- rows ---- */
@@ -229,13 +293,18 @@ static int plan_parse(struct plan_run *run, int argc, char **argv, bool *help)
  * it is a row that says so. */
 static int plan_refused(const struct plan_run *run, const struct plan_row *row)
 {
-	char size[SIZE_TEXT_MAX], block[SIZE_TEXT_MAX];
+	char size[SIZE_TEXT_MAX], addr[SIZE_TEXT_MAX], block[SIZE_TEXT_MAX];
+	bool has_addr = run->options.has_addr;
 
 	size_print(run->options.size_bytes, size);
+	size_print(run->options.addr_bytes, addr);
 	size_print(mhp_block_bytes(&row->geometry), block);
 	return command_wrong("plan",
-			     "--size %s in blocks of %s on %s cannot be: %s",
-			     size, block, row->geometry_name, row->why);
+			     "--size %s%s%s in blocks of %s on %s cannot be: "
+			     "%s",
+			     size, has_addr ? " --addr " : "",
+			     has_addr ? addr : "", block, row->geometry_name,
+			     row->why);
 }
 
 static struct plan_row *plan_new_row(struct plan_rows *rows)
@@ -317,10 +386,12 @@ static int plan_block_sizes(struct plan_run *run, const char *name)
 	if (mhp_geometry_named(name, &g))
 		return EXIT_WRONG;
 	if (!o->all_blocks) {
-		if (o->block_bytes)
-			g.block_shift = (uint8_t)plan_shift(o->block_bytes);
-		else if (plan_is_large(o, name))
-			g.block_shift = 31;
+		uint64_t block_bytes = o->block_bytes
+					       ? o->block_bytes
+					       : plan_kernel_block(o, &g);
+
+		if (block_bytes)
+			g.block_shift = (uint8_t)plan_shift(block_bytes);
 		return plan_descriptor_sizes(run, name, &g);
 	}
 	for (g.block_shift = g.section_shift;

@@ -17,9 +17,13 @@ struct plan_options {
 	const char *geometry; /* a name, or "all" */
 	uint64_t size_bytes;
 	uint64_t boot_bytes;	   /* 0: not given */
+	uint64_t addr_bytes;	   /* of the plug, if has_addr */
 	uint64_t block_bytes;	   /* 0: the geometry's, or all */
+	uint64_t advice_bytes;	   /* of memory blocks, by firmware; 0: none */
 	uint64_t descriptor_bytes; /* 0: the profile's, or all */
 	uint64_t auto_movable_ratio;
+	bool has_addr;
+	bool hypervisor;
 	bool all_blocks;
 	bool all_descriptors;
 };
@@ -38,6 +42,7 @@ struct plan_row {
 	const struct plan_way *way;
 	bool refused;	 /* such a range cannot be added at all */
 	const char *why; /* why so, or why it is not as it was asked for */
+	uint64_t addr_bytes;
 	struct mhp_plan plan;
 	/* What of existing memory the plug takes; in the Linux profiles without
 	 * the engine's own state and records, which Linux has not. */
@@ -67,9 +72,16 @@ void plan_row_make(struct plan_row *row, const struct plan_options *options);
 /** plan_placement_name() - existing, block or range */
 const char *plan_placement_name(enum mhp_placement placement);
 
-/** plan_is_large() - whether Linux on x86_64 makes memory blocks of 2 GiB if no
- * size is given: boot memory ends at 64 GiB or above, and no hypervisor */
-bool plan_is_large(const struct plan_options *options, const char *geometry);
+/** plan_kernel_block() - memory blocks that Linux makes on x86_64, by where
+ * boot memory ends; 0: not that kernel, or a size is given */
+uint64_t plan_kernel_block(const struct plan_options *options,
+			   const struct mhp_geometry *geometry);
+
+/** plan_boot_end() - the address at which boot memory ends on x86_64 */
+uint64_t plan_boot_end(const struct plan_options *options);
+
+/** The end of boot memory from which on Linux makes larger memory blocks. */
+#define PLAN_LARGE_BYTES (UINT64_C(64) << 30)
 
 /** plan_is_one() - whether all rows differ in their placement only */
 bool plan_is_one(const struct plan_options *options);

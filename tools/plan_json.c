@@ -52,6 +52,9 @@ static void set_asked(json_t *object, const struct plan_options *options,
 	json_object_set_new(object, "geometry",
 			    json_string(row->geometry_name));
 	SET_NUMBERS(object, numbers, true);
+	json_object_set_new(object, "addr_bytes",
+			    row->refused ? json_null()
+					 : number(row->addr_bytes));
 	json_object_set_new(object, "placement", json_string(row->way->name));
 }
 

@@ -27,30 +27,26 @@ const char *plan_placement_name(enum mhp_placement placement)
 	}
 }
 
-/* The hole below 4 GiB moves the end up. */
-bool plan_is_large(const struct plan_options *o, const char *geometry)
-{
-	return !o->block_bytes && !o->all_blocks &&
-	       o->profile != MHP_PROFILE_NATIVE &&
-	       strncmp(geometry, "x86_64", 6) == 0 &&
-	       o->boot_bytes >= UINT64_C(63) << 30;
-}
-
 static uint64_t plan_aligned(uint64_t value, uint64_t to)
 {
 	return (value + to - 1) & ~(to - 1);
 }
 
-/* Aligned as well as helps: to its size's power of two, but no more than a
- * gigantic page. */
-static mhp_pfn_t plan_start(const struct mhp_geometry *g, uint64_t nr_pages)
+/* Behind boot memory, aligned as well as helps: to its size's power of two, but
+ * no more than a gigantic page. */
+static mhp_pfn_t plan_start(const struct mhp_geometry *g,
+			    const struct plan_options *options)
 {
+	uint64_t nr_pages = mhp_pages_from_bytes(g, options->size_bytes);
 	uint64_t most = UINT64_C(1) << mhp_gigantic_order(g);
 	uint64_t align = mhp_block_pages(g);
+	uint64_t window = plan_boot_end(options);
 
+	if (window < PLAN_WINDOW_BYTES)
+		window = PLAN_WINDOW_BYTES;
 	while (align < most && align * 2 <= nr_pages)
 		align *= 2;
-	return plan_aligned(mhp_pages_from_bytes(g, PLAN_WINDOW_BYTES), align);
+	return plan_aligned(mhp_pages_from_bytes(g, window), align);
 }
 
 static void plan_row_costs(struct plan_row *row,
@@ -84,12 +80,34 @@ static void plan_row_boot(struct plan_row *row,
 	row->boot_has_it = row->existing_bytes <= row->boot_left_bytes;
 }
 
+static uint64_t plan_addr(const struct plan_options *options,
+			  const struct mhp_geometry *g)
+{
+	return options->has_addr
+		       ? options->addr_bytes
+		       : mhp_bytes_from_pages(g, plan_start(g, options));
+}
+
+/* What mhp_plan() would call not aligned, too. */
+static const char *plan_misfit(const struct plan_options *options,
+			       const struct plan_row *row)
+{
+	uint64_t mask = mhp_block_bytes(&row->geometry) - 1;
+
+	if (options->size_bytes & mask)
+		return "the size is not whole memory blocks";
+	if (row->addr_bytes & mask)
+		return "the address is not that of a memory block";
+	return row->geometry.arch == MHP_ARCH_X86_64 && options->has_addr &&
+			       row->addr_bytes < plan_boot_end(options)
+		       ? "there is boot memory at that address"
+		       : NULL;
+}
+
 static const char *plan_refusal(const struct mhp_report *report)
 {
 	if (report->why == MHP_WHY_BEYOND_END)
 		return "there are not so many physical addresses";
-	if (report->why == MHP_WHY_UNALIGNED)
-		return "the size is not whole memory blocks";
 	return report->detail ? report->detail : mhp_strerror(report->code);
 }
 
@@ -106,21 +124,23 @@ void plan_row_make(struct plan_row *row, const struct plan_options *options)
 		.auto_movable_ratio = (uint32_t)options->auto_movable_ratio,
 	};
 
-	row->refused = mhp_geometry_check(g, &report) != 0;
-	if (!row->refused) {
-		request.range.nr_pages = mhp_pages_from_bytes(
-			g, options->size_bytes);
-		request.range.start_pfn = plan_start(g, request.range.nr_pages);
-		request.nr_boot_pages = mhp_pages_from_bytes(
-			g, options->boot_bytes);
-		row->refused = options->size_bytes % mhp_block_bytes(g) != 0;
-		report.why = MHP_WHY_UNALIGNED;
+	if (mhp_geometry_check(g, &report)) {
+		row->refused = true;
+		row->why = plan_refusal(&report);
+		return;
 	}
-	if (!row->refused)
-		row->refused = mhp_plan(&request, &row->plan, &report) != 0;
-	row->why = row->refused ? plan_refusal(&report) : row->plan.rule;
+	row->addr_bytes = plan_addr(options, g);
+	row->why = plan_misfit(options, row);
+	request.range = mhp_range_make(
+		mhp_pages_from_bytes(g, row->addr_bytes),
+		mhp_pages_from_bytes(g, options->size_bytes));
+	request.nr_boot_pages = mhp_pages_from_bytes(g, options->boot_bytes);
+	if (!row->why && mhp_plan(&request, &row->plan, &report))
+		row->why = plan_refusal(&report);
+	row->refused = row->why != NULL;
 	if (row->refused)
 		return;
+	row->why = row->plan.rule;
 	plan_row_costs(row, options);
 	plan_row_boot(row, options);
 }

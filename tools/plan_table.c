@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "plan.h"
+#include "size.h"
 
 /* Room for a size as a person reads it. */
 #define HUMAN_MAX 32
@@ -163,28 +164,60 @@ static void sheet_row(struct sheet *s, const struct plan_row *row)
 		sheet_answer(s, line, row);
 }
 
-static void print_head(const struct plan_options *o, const struct plan_row *row)
+/* Why Linux makes memory blocks of that size, where that is not plain. */
+static void print_block_reason(const struct plan_options *o,
+			       const struct plan_row *row)
+{
+	char text[HUMAN_MAX];
+
+	if (!plan_kernel_block(o, &row->geometry))
+		return;
+	if (!o->boot_bytes) {
+		printf(", as with less than 63G of boot memory");
+		return;
+	}
+	if (plan_boot_end(o) < PLAN_LARGE_BYTES)
+		return;
+	printf(": boot memory ends at %s", human(plan_boot_end(o), text));
+	if (o->advice_bytes)
+		printf(", and %s is advised", human(o->advice_bytes, text));
+	else
+		printf(", %s a hypervisor", o->hypervisor ? "with" : "without");
+}
+
+static void print_geometry(const struct plan_options *o,
+			   const struct plan_row *row)
 {
 	const struct mhp_geometry *g = &row->geometry;
-	char size[HUMAN_MAX], text[HUMAN_MAX];
+	char text[HUMAN_MAX];
 
-	printf("Plugging %s, by the rules of %s\n", human(o->size_bytes, size),
-	       o->profile_name);
-	if (strcmp(o->geometry, "all") != 0) {
-		printf("%s: pages of %s", row->geometry_name,
-		       human(mhp_page_bytes(g), text));
-		printf(", gigantic pages of %s\n",
-		       human(mhp_page_bytes(g) << mhp_gigantic_order(g), text));
-		if (!o->all_blocks)
-			printf("memory blocks of %s%s\n",
-			       human(mhp_block_bytes(g), text),
-			       plan_is_large(o, row->geometry_name)
-				       ? ", without a hypervisor and with so "
-					 "much boot memory"
-				       : "");
+	printf("%s: pages of %s", row->geometry_name,
+	       human(mhp_page_bytes(g), text));
+	printf(", gigantic pages of %s\n",
+	       human(mhp_page_bytes(g) << mhp_gigantic_order(g), text));
+	if (o->all_blocks)
+		return;
+	printf("memory blocks of %s", human(mhp_block_bytes(g), text));
+	print_block_reason(o, row);
+	putchar('\n');
+}
+
+static void print_head(const struct plan_options *o, const struct plan_row *row)
+{
+	char text[SIZE_TEXT_MAX];
+
+	size_print(o->size_bytes, text);
+	printf("Plugging %s", text);
+	if (o->has_addr || plan_is_one(o)) {
+		size_print(row->addr_bytes, text);
+		printf(" at %s", text);
 	}
+	printf(", by the rules of %s\n", o->profile_name);
+	if (strcmp(o->geometry, "all") != 0)
+		print_geometry(o, row);
 	if (!o->all_descriptors)
-		printf("descriptors of %u bytes\n", g->descriptor_bytes);
+		printf("descriptors of %u bytes\n",
+		       row->geometry.descriptor_bytes);
 	putchar('\n');
 	fflush(stdout);
 }
