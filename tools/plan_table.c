@@ -232,20 +232,51 @@ static void print_notes(const struct sheet *s)
 		printf("(%c) %s\n", (char)('a' + i), s->notes[i]);
 }
 
-/* What each way to place the memmap means to the memory that is there. */
-static void print_way(const struct plan_row *row)
+/* Gigantic pages, of as many as there could be at any address. */
+static void print_gigantic(const struct plan_options *o,
+			   const struct plan_row *row)
 {
-	char need[HUMAN_MAX], page[HUMAN_MAX];
 	const struct mhp_geometry *g = &row->geometry;
+	uint64_t page = mhp_page_bytes(g) << mhp_gigantic_order(g);
+	char text[HUMAN_MAX];
+
+	human(page, text);
+	if (o->size_bytes < page)
+		printf("too small for a page of %s\n", text);
+	else
+		printf("%" PRIu64 " of %" PRIu64 " pages of %s can form\n",
+		       row->plan.nr_gigantic, o->size_bytes / page, text);
+}
+
+/* What each way to place the memmap means to the memory that is there. */
+static void print_way(const struct plan_options *o, const struct plan_row *row)
+{
+	const char *of = o->boot_bytes ? "it" : "existing memory";
+	char need[HUMAN_MAX];
 
 	printf("  %-9s ", row->way->name);
 	if (!row->existing_bytes)
-		printf("needs none of it");
+		printf("needs none of %s", of);
 	else
-		printf("needs %s of it%s", human(row->existing_bytes, need),
-		       row->boot_has_it ? "" : ", which is more than there is");
-	printf("; %" PRIu64 " pages of %s can form\n", row->plan.nr_gigantic,
-	       human(mhp_page_bytes(g) << mhp_gigantic_order(g), page));
+		printf("needs %s of %s%s", human(row->existing_bytes, need), of,
+		       !o->boot_bytes || row->boot_has_it ? "" : ": too much");
+	printf("; ");
+	print_gigantic(o, row);
+}
+
+/* An address that costs gigantic pages. */
+static void print_addr(const struct plan_options *o, const struct plan_row *row)
+{
+	const struct mhp_geometry *g = &row->geometry;
+	uint64_t page = mhp_page_bytes(g) << mhp_gigantic_order(g);
+	char text[HUMAN_MAX], addr[SIZE_TEXT_MAX];
+
+	if (o->size_bytes < page || row->addr_bytes % page == 0)
+		return;
+	size_print(row->addr_bytes, addr);
+	printf("%s is not a multiple of %s: what is before the first one, and "
+	       "behind the\nlast, is in no such page.\n",
+	       addr, human(page, text));
 }
 
 static void print_movable(const struct plan_options *o,
@@ -256,30 +287,37 @@ static void print_movable(const struct plan_options *o,
 	bool group = row->plan.nr_movable_group_pages != 0;
 	char text[HUMAN_MAX];
 
-	printf("\nauto_movable_ratio=%" PRIu64
-	       " with all boot memory in kernel "
-	       "zones:\n",
+	printf("\nonline_policy=auto-movable with auto_movable_ratio=%" PRIu64
+	       " and all boot\nmemory in kernel zones:\n",
 	       o->auto_movable_ratio);
 	printf("  block by block  %s may go to ZONE_MOVABLE, ",
 	       human(movable, text));
 	printf("%s to kernel zones\n", human(o->size_bytes - movable, text));
 	printf("  as one DIMM     all of it to %s (a static memory group)\n",
 	       group ? "ZONE_MOVABLE" : "kernel zones");
+	if (!group)
+		printf("All of it may go to ZONE_MOVABLE from "
+		       "auto_movable_ratio=%" PRIu64 " on.\n",
+		       (o->size_bytes * 100 + o->boot_bytes - 1) /
+			       o->boot_bytes);
 }
 
-static void print_machine(const struct plan_options *o,
-			  const struct plan_rows *rows)
+static void print_ways(const struct plan_options *o,
+		       const struct plan_rows *rows)
 {
 	char boot[HUMAN_MAX], left[HUMAN_MAX];
 	size_t i;
 
-	printf("\nOf %s of boot memory %s are left by its own memmap; what "
-	       "else the kernel\nuses is not known here. The plug\n",
-	       human(o->boot_bytes, boot),
-	       human(rows->rows[0].boot_left_bytes, left));
+	putchar('\n');
+	if (o->boot_bytes)
+		printf("Of %s of boot memory %s are left by its own memmap; "
+		       "what else the kernel\nuses is not known here. ",
+		       human(o->boot_bytes, boot),
+		       human(rows->rows[0].boot_left_bytes, left));
+	printf("The plug\n");
 	for (i = 0; i < rows->nr; i++)
-		print_way(&rows->rows[i]);
-	print_movable(o, &rows->rows[0]);
+		print_way(o, &rows->rows[i]);
+	print_addr(o, &rows->rows[0]);
 }
 
 void plan_print_table(const struct plan_options *o,
@@ -296,6 +334,9 @@ void plan_print_table(const struct plan_options *o,
 	scols_print_table(s.table);
 	scols_unref_table(s.table);
 	print_notes(&s);
-	if (o->boot_bytes && plan_is_one(o))
-		print_machine(o, rows);
+	if (!plan_is_one(o))
+		return;
+	print_ways(o, rows);
+	if (o->boot_bytes)
+		print_movable(o, &rows->rows[0]);
 }
