@@ -58,6 +58,13 @@ static int plan_check(const struct mhp_plan_request *request,
 		     : plan_check_range(request, report);
 }
 
+/* Whether it is about the kernel itself, without what only we have. */
+static bool plan_is_kernel(const struct mhp_plan_request *request)
+{
+	return request->profile == MHP_PROFILE_LINUX_7_2 ||
+	       (request->kernel && request->profile != MHP_PROFILE_NATIVE);
+}
+
 /* Without what pads it: what the memmap needs, and natively its state. */
 static uint64_t plan_needed_pages(const struct mhp_plan_request *request,
 				  const struct layout *l)
@@ -88,7 +95,7 @@ static void plan_existing(const struct mhp_plan_request *request,
 	plan->nr_memmap_pages = plan->nr_blocks * l->memmap_pages;
 	plan->existing_memmap_bytes = mhp_bytes_from_pages(
 		g, plan->nr_blocks * plan_existing_pages(g, l));
-	if (request->profile != MHP_PROFILE_LINUX_7_2)
+	if (!plan_is_kernel(request))
 		plan->existing_state_bytes = plan->nr_blocks * l->state_bytes;
 }
 
@@ -121,6 +128,7 @@ static struct mhp_plan plan_compute(const struct mhp_plan_request *request)
 		.geometry = request->geometry,
 		.profile = request->profile,
 		.mode = request->mode,
+		.kernel = plan_is_kernel(request),
 	};
 	struct mhp_plan plan = {0};
 	struct layout l;
@@ -137,7 +145,7 @@ static struct mhp_plan plan_compute(const struct mhp_plan_request *request)
 	plan.nr_usable_pages = nr_pages - plan.nr_hosted_pages;
 	plan.nr_gigantic = placement_gigantic(&rules, plan.placement,
 					      request->range);
-	if (request->profile != MHP_PROFILE_LINUX_7_2)
+	if (!plan_is_kernel(request))
 		plan.existing_record_bytes = plan.nr_blocks *
 					     sizeof(struct mhp_block);
 	if (plan.on_memory)

@@ -122,7 +122,7 @@ static const char *profile_holds_state(const struct profile_rules *r)
 {
 	const struct layout *l = r->layout;
 
-	if (r->profile == MHP_PROFILE_LINUX_7_2 ||
+	if (r->kernel ||
 	    l->hosted_state_offset + l->state_bytes <=
 		    mhp_bytes_from_pages(r->geometry, l->hosted_pages))
 		return NULL;

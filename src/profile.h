@@ -17,6 +17,7 @@ struct profile_rules {
 	const struct layout *layout; /* as profile_layout() left it */
 	enum mhp_profile profile;
 	enum mhp_memmap_mode mode;
+	bool kernel; /* not an instance: no state has to fit anywhere */
 };
 
 /** profile_rules() - those of an instance, now. [mutex] */

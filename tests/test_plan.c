@@ -223,6 +223,40 @@ static void test_off(void **state)
 	assert_int_equal(plan.nr_gigantic, 0);
 }
 
+/* A memmap that is too small for our state does not stop the kernel itself. */
+static void test_kernel(void **state)
+{
+	struct mhp_geometry g = geometry_of("ppc64-64k", 31, 64);
+	struct mhp_plan_request request = {
+		.geometry = &g,
+		.profile = MHP_PROFILE_LINUX_6_12,
+		.mode = MHP_MEMMAP_ON,
+		.range = mhp_range_make(0, mhp_block_pages(&g)),
+	};
+	struct mhp_plan plan;
+
+	(void)state;
+	assert_int_equal(mhp_plan(&request, &plan, NULL), 0);
+	assert_string_equal(plan.rule,
+			    "the allocator's state does not fit into the "
+			    "memmap");
+	assert_true(plan.existing_state_bytes != 0);
+	request.kernel = true;
+	assert_int_equal(mhp_plan(&request, &plan, NULL), 0);
+	assert_null(plan.rule);
+	assert_int_equal(plan.placement, MHP_PLACEMENT_BLOCK);
+	assert_int_equal(plan.nr_memmap_pages, 32);
+	request.mode = MHP_MEMMAP_OFF;
+	assert_int_equal(mhp_plan(&request, &plan, NULL), 0);
+	assert_int_equal(plan.existing_memmap_bytes, 2 * MIB);
+	assert_int_equal(plan.existing_state_bytes, 0);
+	assert_int_equal(plan.existing_record_bytes, 0);
+	/* There is no kernel that is native. */
+	request.profile = MHP_PROFILE_NATIVE;
+	assert_int_equal(mhp_plan(&request, &plan, NULL), 0);
+	assert_true(plan.existing_state_bytes != 0);
+}
+
 /* Gigantic pages, counted by looking at every block. */
 static uint64_t count_gigantic(const struct mhp_geometry *g,
 			       struct mhp_range range, uint64_t nr_block_hosted)
@@ -412,6 +446,7 @@ int main(void)
 		cmocka_unit_test(test_linux_6_1),
 		cmocka_unit_test(test_native),
 		cmocka_unit_test(test_off),
+		cmocka_unit_test(test_kernel),
 		cmocka_unit_test(test_gigantic),
 		cmocka_unit_test(test_range),
 		cmocka_unit_test(test_movable),

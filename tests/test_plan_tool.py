@@ -250,6 +250,17 @@ def test_addr():
          {"the address is not that of a memory block"} else got)
 
 
+def test_kernel():
+    """What only our allocator would have to find room for is not Linux's."""
+    for profile in "linux-6.12", "linux-7.2":
+        got = rows("--profile", profile, "--geometry", "ppc64-64k", "--block",
+                   "2G", "--size", "2G")[1]
+        case(f"state of our allocator, {profile}",
+             "\n".join(differences(got, {
+                 "why": None, "becomes": "block", "memmap_pages": 32,
+                 "existing_state_bytes": 0, "existing_record_bytes": 0})))
+
+
 # -- All of everything.
 
 DESCRIPTORS = [8, 16, 32, 56, 64, 80, 96]
@@ -393,6 +404,7 @@ def main():
     test_operator()
     test_linux_blocks()
     test_addr()
+    test_kernel()
     test_all()
     test_tables()
     test_wrong()

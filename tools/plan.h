@@ -44,8 +44,8 @@ struct plan_row {
 	const char *why; /* why so, or why it is not as it was asked for */
 	uint64_t addr_bytes;
 	struct mhp_plan plan;
-	/* What of existing memory the plug takes; in the Linux profiles without
-	 * the engine's own state and records, which Linux has not. */
+	/* What of existing memory the plug takes: natively memmap, state and
+	 * records, in the Linux profiles what that kernel has, memmap. */
 	uint64_t existing_bytes;
 	double overhead_percent; /* of the size: not usable, and existing */
 	/* With boot memory only. */

@@ -56,10 +56,9 @@ static void plan_row_costs(struct plan_row *row,
 	uint64_t lost = mhp_bytes_from_pages(&row->geometry,
 					     plan->nr_hosted_pages);
 
-	row->existing_bytes = plan->existing_memmap_bytes;
-	if (options->profile == MHP_PROFILE_NATIVE)
-		row->existing_bytes += plan->existing_state_bytes +
-				       plan->existing_record_bytes;
+	row->existing_bytes = plan->existing_memmap_bytes +
+			      plan->existing_state_bytes +
+			      plan->existing_record_bytes;
 	lost += row->existing_bytes;
 	row->overhead_percent = 100.0 * (double)lost /
 				(double)options->size_bytes;
@@ -122,6 +121,7 @@ void plan_row_make(struct plan_row *row, const struct plan_options *options)
 		.mode = row->way->mode,
 		.placement = row->way->placement,
 		.auto_movable_ratio = (uint32_t)options->auto_movable_ratio,
+		.kernel = true,
 	};
 
 	if (mhp_geometry_check(g, &report)) {

@@ -31,13 +31,16 @@ struct mhp_plan_request {
 	 * and auto_movable_ratio in percent. */
 	uint64_t nr_boot_pages;
 	uint32_t auto_movable_ratio;
+	/* Not an instance with that profile, but the kernel itself, which has
+	 * no state beside its memmap and no records. Linux 7.2 always is. */
+	bool kernel;
 };
 
 /**
  * struct mhp_plan - what would come of it
  *
  * Bytes in existing memory are those of struct mhp_stat. A machine that maps
- * memmaps through the window is assumed. Linux 7.2 has no state and no records.
+ * memmaps through the window is assumed. A kernel has no state and no records.
  */
 struct mhp_plan {
 	enum mhp_placement placement; /* what the request becomes */
