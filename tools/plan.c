@@ -125,8 +125,8 @@ static int plan_size(const char *option, const char *text, uint64_t *size_bytes)
 {
 	if (size_parse(text, size_bytes) && *size_bytes)
 		return EXIT_DONE;
-	return command_wrong("plan", "%s cannot be '%s'; expected %s", option,
-			     text, SIZE_EXPECTED);
+	return command_wrong("plan", "%s cannot be '%s'; expected %s, not 0",
+			     option, text, SIZE_EXPECTED);
 }
 
 static int plan_choose_block(struct plan_options *o, const char *text)
@@ -289,8 +289,8 @@ static int plan_parse(struct plan_run *run, int argc, char **argv, bool *help)
 
 /* ---- rows ---- */
 
-/* A single plan that makes no sense is a wrong command line; in a table of many
- * it is a row that says so. */
+/* What cannot be at all is a wrong command line; in a table where something can
+ * be it is a row that says so. */
 static int plan_refused(const struct plan_run *run, const struct plan_row *row)
 {
 	char size[SIZE_TEXT_MAX], addr[SIZE_TEXT_MAX], block[SIZE_TEXT_MAX];
@@ -305,6 +305,19 @@ static int plan_refused(const struct plan_run *run, const struct plan_row *row)
 			     size, has_addr ? " --addr " : "",
 			     has_addr ? addr : "", block, row->geometry_name,
 			     row->why);
+}
+
+static int plan_print(const struct plan_run *run)
+{
+	const struct plan_rows *rows = &run->rows;
+	size_t i = 0;
+
+	while (i < rows->nr && rows->rows[i].refused)
+		i++;
+	if (i == rows->nr)
+		return plan_refused(run, &rows->rows[0]);
+	run->print(&run->options, rows);
+	return EXIT_DONE;
 }
 
 static struct plan_row *plan_new_row(struct plan_rows *rows)
@@ -341,8 +354,6 @@ static int plan_ways(struct plan_run *run, const char *name,
 		*row = (struct plan_row){
 			.geometry_name = name, .geometry = *g, .way = way};
 		plan_row_make(row, &run->options);
-		if (row->refused && plan_is_one(&run->options))
-			return plan_refused(run, row);
 	}
 	return EXIT_DONE;
 }
@@ -439,7 +450,7 @@ int command_plan(int argc, char **argv)
 	}
 	status = plan_geometries(&run);
 	if (status == EXIT_DONE)
-		run.print(&run.options, &run.rows);
+		status = plan_print(&run);
 	free(run.rows.rows);
 	return command_finish(status);
 }

@@ -17,10 +17,10 @@
 /* Room for a size as a person reads it. */
 #define HUMAN_MAX 32
 
-/* With one digit behind the point where that is needed. */
+/* With one digit behind the point where that is needed, and a unit. */
 static const char *human(uint64_t size_bytes, char text[HUMAN_MAX])
 {
-	static const char suffixes[] = " KMGTP";
+	static const char suffixes[] = "BKMGTP";
 	double value = (double)size_bytes;
 	unsigned int i = 0;
 
@@ -31,7 +31,7 @@ static const char *human(uint64_t size_bytes, char text[HUMAN_MAX])
 	snprintf(text, HUMAN_MAX, "%.1f", value);
 	if (strlen(text) > 2 && strcmp(text + strlen(text) - 2, ".0") == 0)
 		text[strlen(text) - 2] = '\0';
-	if (i)
+	if (size_bytes)
 		strncat(text, &suffixes[i], 1);
 	return text;
 }
@@ -129,6 +129,22 @@ static const char *sheet_note(struct sheet *s, const char *why,
 	return text;
 }
 
+/* Their size, too, where the table has several. */
+static void sheet_gigantic(const struct sheet *s, struct libscols_line *line,
+			   const struct plan_row *row)
+{
+	const struct mhp_geometry *g = &row->geometry;
+	char text[HUMAN_MAX];
+
+	if (strcmp(s->options->geometry, "all") == 0)
+		cell(s, line, COLUMN_GIGANTIC, "%" PRIu64 " x %s",
+		     row->plan.nr_gigantic,
+		     human(mhp_page_bytes(g) << mhp_gigantic_order(g), text));
+	else
+		cell(s, line, COLUMN_GIGANTIC, "%" PRIu64,
+		     row->plan.nr_gigantic);
+}
+
 static void sheet_answer(const struct sheet *s, struct libscols_line *line,
 			 const struct plan_row *row)
 {
@@ -139,7 +155,7 @@ static void sheet_answer(const struct sheet *s, struct libscols_line *line,
 	cell(s, line, COLUMN_WASTED, "%" PRIu64, plan->nr_wasted_pages);
 	cell(s, line, COLUMN_USABLE, "%" PRIu64, plan->nr_usable_pages);
 	cell(s, line, COLUMN_OVERHEAD, "%.2f%%", row->overhead_percent);
-	cell(s, line, COLUMN_GIGANTIC, "%" PRIu64, plan->nr_gigantic);
+	sheet_gigantic(s, line, row);
 	cell(s, line, COLUMN_EXISTING, "%s", human(row->existing_bytes, text));
 	cell(s, line, COLUMN_BOOT, "%s", row->boot_has_it ? "yes" : "no");
 }
