@@ -36,6 +36,8 @@ static enum pc op_begin(const struct step *p)
 	case OP_RELEASE_ALL:
 		return p->mutant == RELEASE_ROWS_FIRST ? PC_drop_rows
 						       : PC_drop_count;
+	case OP_LEAVE:
+		return PC_host_hold;
 	case OP_END:
 		break;
 	}
@@ -102,9 +104,12 @@ void interleave_start(const struct scenario *s, struct world *w)
 	w->small = s->small;
 	w->full = s->full;
 	w->bad = s->bad;
+	w->gaps = s->gaps;
+	w->known = w->serves = s->piece[0];
+	w->drained = s->leaves;
 	if (s->word & USED && !(s->word & DEAD)) {
-		w->row[0] = s->kept | withheld(s->word, 0);
-		w->row[1] = withheld(s->word, 1);
+		w->row[0] = fixed(s, w, 0) | withheld(s->word, 0);
+		w->row[1] = fixed(s, w, 1) | withheld(s->word, 1);
 	}
 	if (s->word & USED && s->bad == BAD_KEPT)
 		w->row[s->bad_page / ROW_PAGES] |=

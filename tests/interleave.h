@@ -4,13 +4,15 @@
  * a time. What a thread does is what src/pageblock.c and src/frame*.c do, one
  * access of shared memory a step; rules R1 to R8 of src/pageblock.h.
  *
- *   interleave_page.c   steps below a pageblock
- *   interleave_open.c   steps of a whole one
- *   interleave_bad.c    steps of a page that goes bad
- *   interleave_hold.c   steps that withhold pages and release them
- *   interleave.c        threads that take them
- *   test_interleave.c   all orders of the steps, and what must hold in each
- *   explore.c           how all orders are tried
+ *   interleave_page.c        steps below a pageblock
+ *   interleave_open.c        steps of a whole one
+ *   interleave_bad.c         steps of a page that goes bad
+ *   interleave_hold.c        steps that withhold pages and release them
+ *   interleave_host.c        steps in which pages come back that held memmaps
+ *   interleave.c             threads that take them
+ *   interleave_scenarios.c   what these are told to do, from where
+ *   test_interleave.c        all orders of the steps, and what must hold
+ *   explore.c                how all orders are tried
  *
  * The pageblock has two rows of three pages. An operation is a read-side
  * section. Memory is sequentially consistent, so what weaker processors do is
@@ -27,6 +29,7 @@
 #define ROW_PAGES 3
 #define ROW_MASK 7
 #define NR_PAGES 6
+#define NR_PIECES 2
 #define NR_OPS 4 /* of a thread, one after the other */
 
 /* Bits of the word; the owner is a processor's number. */
@@ -74,6 +77,7 @@ enum op {
 	OP_WITHHOLD_ALL,
 	OP_RELEASE, /* the first page that is withheld */
 	OP_RELEASE_ALL,
+	OP_LEAVE, /* those leave whose memmaps are here */
 };
 
 /* What can be wrong with the rules; each must be noticed. */
@@ -117,6 +121,17 @@ enum mutant {
 	RELEASE_KEEPS_NOWHOLE, /* R6: no look at nowhole */
 	REVIVE_BITS_LAST,      /* DEAD goes before bits are set */
 	REVIVE_KEEPS_NOWHOLE,  /* R6: no look at nowhole */
+	HOST_NO_HOLD,	       /* pageblocks that were never used not held */
+	HOST_HASTE,	       /* first use is not waited for */
+	HOST_BY_PIECE,	       /* one piece is back before the next is noted */
+	HOST_ROWS_FIRST,       /* bits cleared while they are memmap */
+	HOST_SHOWS_LATE,       /* gaps are noted before DEAD */
+	HOST_DROPS_ISOLATED,   /* DEAD is not isolated in a block that leaves */
+	HOST_FREES_BAD,	       /* bits of bad pages cleared too */
+	HOST_KEEPS_FULL,       /* R6: no look at full */
+	HOST_LEAVES_OPEN,      /* R4: no look whether it is empty */
+	HOST_KEEPS_NOWHOLE,    /* R6: no look at nowhole when it is reopened */
+	HOST_KEEPS_MIXED,      /* nothing is kept, and it says so */
 	NR_MUTANTS,
 };
 
@@ -164,7 +179,9 @@ struct world {
 	uint8_t wrong;	 /* enum wrong */
 	uint8_t bad;	 /* entry of the bad page, 0: none */
 	uint8_t waiting; /* threads whose sections are waited for, a bit each */
-	uint8_t pad;
+	bool gaps;	 /* the host's record says so */
+	bool known;	 /* the index has those whose memmaps are here */
+	bool serves;	 /* and somebody may read these */
 	struct thread threads[NR_THREADS];
 };
 
@@ -178,9 +195,20 @@ struct scenario {
 	uint8_t others;		  /* pages that somebody else holds */
 	uint8_t bad_page;	  /* that OP_POISON and OP_CLEAR are about */
 	uint8_t bad;		  /* its entry at the start */
+	uint8_t piece[NR_PIECES]; /* pages that hold memmaps until OP_LEAVE */
+	bool gaps;		  /* at the start */
+	bool leaves;		  /* the block is isolated, and found empty */
 	uint8_t cpu[NR_THREADS];  /* 1 to 3 */
 	uint8_t script[NR_THREADS][NR_OPS];
 };
+
+/** What they are tried from; those that withhold come behind the others, those
+ * in which memmaps leave last. */
+extern const struct scenario interleave_scenarios[];
+extern const unsigned int nr_interleave_scenarios;
+
+/** interleave_first() - the first scenario that may notice a mutant */
+unsigned int interleave_first(enum mutant mutant);
 
 /** interleave_start() - the world at the start of a scenario */
 void interleave_start(const struct scenario *s, struct world *w);

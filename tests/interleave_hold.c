@@ -38,17 +38,6 @@ static bool any_kept(const struct step *p)
 	return kept(p, 0) | kept(p, 1);
 }
 
-/* Wait for the sections that are open now. */
-static bool wait_begin(const struct step *p, enum pc pc)
-{
-	unsigned int n;
-
-	for (n = 0; n < NR_THREADS; n++)
-		if (n != p->n && p->w->threads[n].inside)
-			p->w->waiting |= (uint8_t)(1 << n);
-	return go(p, pc);
-}
-
 /* ---- withhold ---- */
 
 bool step_hold_isolate(const struct step *p)

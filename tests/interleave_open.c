@@ -26,7 +26,7 @@ bool step_open_say(const struct step *p)
 
 bool step_open_small(const struct step *p)
 {
-	return p->w->small ? open_none(p) : go(p, PC_open_word);
+	return p->w->small || hidden(p) ? open_none(p) : go(p, PC_open_word);
 }
 
 bool step_open_word(const struct step *p)
@@ -56,6 +56,8 @@ static bool opened(const struct step *p)
 		return go(p, PC_small_set);
 	if (p->w->bad)
 		wrong(p, WRONG_BAD);
+	if (p->w->serves)
+		wrong(p, WRONG_KEPT);
 	for (page = 0; page < NR_PAGES; page++) {
 		if (p->w->holder[page])
 			wrong(p, WRONG_TWICE);

@@ -20,6 +20,8 @@ static bool grant(const struct step *p)
 		wrong(p, WRONG_TWICE);
 	if (p->t->mask & kept(p, p->t->row))
 		wrong(p, WRONG_KEPT);
+	if (p->w->serves && p->t->mask & pieces(p->s, p->t->row))
+		wrong(p, WRONG_KEPT);
 	if (p->w->bad && page == p->s->bad_page)
 		wrong(p, WRONG_BAD);
 	if (p->w->drained)

@@ -104,7 +104,20 @@ struct step {
 	XX(drop_mixed)    \
 	XX(drop_full)     \
 	XX(revive_rows)   \
-	XX(revive_word)
+	XX(revive_word)   \
+	XX(host_hold)     \
+	XX(host_leave)    \
+	XX(host_wait)     \
+	XX(host_show)     \
+	XX(host_note)     \
+	XX(host_late)     \
+	XX(host_look)     \
+	XX(host_row)      \
+	XX(host_mixed)    \
+	XX(host_full)     \
+	XX(host_nowhole)  \
+	XX(host_reopen)   \
+	XX(host_revive)
 
 enum pc {
 #define STEP_PC(name) PC_##name,
@@ -179,10 +192,25 @@ static inline uint8_t withheld(uint16_t word, unsigned int row)
 	return bits;
 }
 
-/* Kept pages of a row, as table and word are now. */
+/* Pages of a row that hold memmaps, whoever knows it. */
+static inline uint8_t pieces(const struct scenario *s, unsigned int row)
+{
+	return (uint8_t)((s->piece[0] | s->piece[1]) >> row * ROW_PAGES) &
+	       ROW_MASK;
+}
+
+/* What the host's record says of them, and the index if there are gaps. */
+static inline uint8_t fixed(const struct scenario *s, const struct world *w,
+			    unsigned int row)
+{
+	return (row ? 0 : s->kept) |
+	       (w->gaps && !w->known ? 0 : pieces(s, row));
+}
+
+/* Kept pages of a row, as table, word and records are now. */
 static inline uint8_t kept(const struct step *p, unsigned int row)
 {
-	uint8_t bits = (row ? 0 : p->s->kept) | withheld(p->w->word, row);
+	uint8_t bits = fixed(p->s, p->w, row) | withheld(p->w->word, row);
 
 	if (p->w->bad == BAD_KEPT && row == bad_row(p))
 		bits |= bad_bit(p);
@@ -196,6 +224,24 @@ static inline uint8_t used(const struct step *p, unsigned int row,
 	uint8_t bits = p->w->row[row];
 
 	return word & MIXED ? bits & (uint8_t)~kept(p, row) : bits;
+}
+
+/* Whether no search looks at it, as the record says that it is all memmap. */
+static inline bool hidden(const struct step *p)
+{
+	return !p->w->gaps &&
+	       (fixed(p->s, p->w, 0) & fixed(p->s, p->w, 1)) == ROW_MASK;
+}
+
+/* Wait for the sections that are open now. */
+static inline bool wait_begin(const struct step *p, enum pc pc)
+{
+	unsigned int n;
+
+	for (n = 0; n < NR_THREADS; n++)
+		if (n != p->n && p->w->threads[n].inside)
+			p->w->waiting |= (uint8_t)(1 << n);
+	return go(p, pc);
 }
 
 /* Whether row t->i was the last one; counts. */
