@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Steps in which blocks leave whose memmaps are in this pageblock, a piece each,
- * and their pages come back: what src/host_release.c does under the mutex, with
- * src/withheld.c.
+ * Steps in which blocks leave whose memmaps are in this pageblock, a piece of
+ * each, and their pages come back: what src/host_release.c does under the
+ * mutex, with src/withheld.c.
  */
 #include "interleave_steps.h"
 
