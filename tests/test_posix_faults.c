@@ -7,6 +7,7 @@
  * Each trial begins on an instance of its own, so that a number alone replays
  * it.
  */
+#include "mhp/device.h"
 #include "posix_support.h"
 
 /* More than any call here makes. */
@@ -20,6 +21,7 @@ struct trial {
 	enum mhp_placement placement;
 	uint64_t nr;
 	uint32_t id;
+	struct mhp_device *device;
 	mhp_handle_t handles[NR_HANDLES];
 	unsigned int fds;
 };
@@ -100,6 +102,31 @@ static int call_unplug(struct trial *t)
 	return mhp_posix_unplug(t->p, t->id, MHP_NO_DEADLINE, 0, NULL);
 }
 
+static void ready_device(struct trial *t)
+{
+	const struct mhp_posix_request request = {
+		.capacity_bytes = t->nr * SMALL_BLOCK};
+
+	assert_int_equal(mhp_posix_provide(t->p, &request, &t->id, NULL), 0);
+}
+
+/* A range that begins and ends inside blocks. */
+static int call_device(struct trial *t)
+{
+	struct mhp *m = mhp_posix_mhp(t->p);
+	uint64_t nr = mhp_subsection_pages(mhp_geometry(m));
+	struct mhp_range range = region_of(t->p, t->id).range;
+	struct mhp_device_request request = {
+		.placement = t->placement,
+		.nr_reserved_pages = 1,
+		.flags = MHP_ADD_STRICT,
+	};
+
+	request.range = mhp_range_make(range.start_pfn + nr,
+				       range.nr_pages - 2 * nr);
+	return mhp_device_add(m, &request, &t->device, NULL);
+}
+
 struct subject {
 	const char *name;
 	void (*ready)(struct trial *t);
@@ -109,6 +136,7 @@ struct subject {
 static const struct subject subjects[] = {
 	{"plug", ready_plug, call_plug},
 	{"unplug", ready_unplug, call_unplug},
+	{"device add", ready_device, call_device},
 };
 
 static void content_check(struct trial *t)
@@ -187,6 +215,36 @@ static void every_request_of_unplug(void **state)
 	subject_fails(&subjects[1]);
 }
 
+static void every_request_of_device_add(void **state)
+{
+	(void)state;
+	subject_fails(&subjects[2]);
+}
+
+/* What is taken away is not asked for: a device range goes whatever fails. */
+static void device_goes_while_all_fails(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct trial t = {.placement = both_placements[i], .nr = 3};
+		struct look before, after;
+
+		t.p = small_open_with(0, &t.fault);
+		ready_device(&t);
+		before = look_now(&t);
+		assert_int_equal(call_device(&t), 0);
+		fault_set(&t, MHP_POSIX_FAIL_FROM_THEN, 1);
+		assert_int_equal(
+			mhp_device_remove(mhp_posix_mhp(t.p), t.device), 0);
+		fault_clear(&t);
+		after = look_now(&t);
+		look_same(&before, &after);
+		assert_int_equal(mhp_check(mhp_posix_mhp(t.p), NULL), 0);
+		assert_int_equal(mhp_posix_withdraw(t.p, t.id, NULL), 0);
+		check_close(t.p);
+	}
+}
+
 static void every_request_of_open(void **state)
 {
 	struct mhp_geometry g = small_geometry();
@@ -241,6 +299,8 @@ int main(void)
 		cmocka_unit_test(every_request_of_open),
 		cmocka_unit_test(every_request_of_plug),
 		cmocka_unit_test(every_request_of_unplug),
+		cmocka_unit_test(every_request_of_device_add),
+		cmocka_unit_test(device_goes_while_all_fails),
 		cmocka_unit_test(code_is_passed_on),
 	};
 
