@@ -33,4 +33,7 @@ void random_complete(struct world *w);
 /** random_hold() - pages are withheld or released */
 void random_hold(struct world *w);
 
+/** random_device() - a device range comes or goes */
+void random_device(struct world *w);
+
 #endif

@@ -163,6 +163,9 @@ static int wrong_free_error(const struct world *w, mhp_pfn_t pfn,
 {
 	switch (w->map[pfn]) {
 	case MAP_ABSENT:
+		return world_device_in(w, mhp_range_make(pfn, 1))
+			       ? MHP_ERR_INVAL
+			       : MHP_ERR_FAULT;
 	case MAP_OFFLINE:
 		return MHP_ERR_FAULT;
 	case MAP_FREE:

@@ -29,13 +29,14 @@ static struct mhp_add_request random_add(struct world *w, uint64_t id,
 	return add;
 }
 
-/* Blocks from @id on that are not there, at most @most. */
+/* Blocks from @id on that are not there, nor a device range, at most @most. */
 static uint64_t nr_absent(const struct world *w, uint64_t id, uint64_t most)
 {
 	uint64_t nr = 0;
 
 	while (nr < most && id + nr < NR_BLOCKS &&
-	       w->life[id + nr] == MHP_BLOCK_ABSENT)
+	       w->life[id + nr] == MHP_BLOCK_ABSENT &&
+	       !world_device_in(w, block_range(&w->mc, id + nr, 1)))
 		nr++;
 	return nr;
 }
@@ -49,6 +50,7 @@ static void do_add(struct world *w, uint64_t id)
 
 	if (id + nr > NR_BLOCKS)
 		nr = NR_BLOCKS - id;
+	nr += !nr; /* a device range is there */
 	add = random_add(w, id, nr);
 	err = mhp_add(w->mc.m, &add, NULL);
 	if (nr_absent(w, id, nr) < nr) {

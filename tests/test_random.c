@@ -18,8 +18,10 @@ static void do_something(struct world *w)
 {
 	uint64_t what = world_below(w, 100);
 
-	if (what < 55)
+	if (what < 53)
 		random_alloc(w);
+	else if (what < 55)
+		random_device(w);
 	else if (what < 75)
 		random_free(w);
 	else if (what < 80)

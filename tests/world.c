@@ -95,6 +95,7 @@ void world_end(struct world *w)
 	int err;
 
 	world_settle(w);
+	world_device_end(w);
 	world_clear(w, mhp_range_make(0, w->nr_pages));
 	shelf_close(w->shelf);
 	check_ok(&w->mc);
@@ -480,5 +481,6 @@ void world_verify(struct world *w)
 		verify_block(w, id);
 	assert_int_equal(stat_now(&w->mc).nr_poisoned,
 			 world_nr_bad(w, mhp_range_make(0, w->nr_pages)));
+	world_device_verify(w);
 	shelf_verify(w->shelf);
 }

@@ -14,6 +14,7 @@
 #ifndef MHP_TESTS_WORLD_H
 #define MHP_TESTS_WORLD_H
 
+#include "mhp/device.h"
 #include "support.h"
 
 #define MAP_ABSENT 0
@@ -27,6 +28,7 @@
 
 #define NR_HELD 512
 #define NR_OPS 2
+#define NR_GADGETS 4
 
 /* An unmovable allocation. */
 struct held {
@@ -39,6 +41,14 @@ struct held {
 struct home {
 	enum mhp_placement placement;
 	uint64_t first; /* block of the range that begins with the memmap */
+};
+
+/* A device range; nr_pages 0: none. */
+struct gadget {
+	struct mhp_device *device;
+	struct mhp_range range;
+	uint64_t nr_reserved;
+	uint16_t node;
 };
 
 struct world {
@@ -57,6 +67,7 @@ struct world {
 	mhp_pfn_t item_to[NR_ITEMS]; /* and the target of its move */
 	struct mhp_offline ops[NR_OPS];
 	bool open[NR_OPS];
+	struct gadget gadgets[NR_GADGETS];
 };
 
 /** What emptying a range has to deal with, by the map. */
@@ -138,6 +149,20 @@ void world_poison(struct world *w);
 /** world_nr_bad() - bad pages of a range; world_clear() - make them good */
 uint64_t world_nr_bad(const struct world *w, struct mhp_range range);
 void world_clear(struct world *w, struct mhp_range range);
+
+/** world_device_in() - a device range that has pages of a range, or NULL */
+const struct gadget *world_device_in(const struct world *w,
+				     struct mhp_range range);
+
+/** world_device_fill() - write what world_device_verify() looks for */
+void world_device_fill(struct world *w, const struct gadget *gadget);
+
+/** world_device_verify() - all device ranges are as they were filled */
+void world_device_verify(struct world *w);
+
+/** world_device_gone() - one goes; world_device_end() - all do */
+void world_device_gone(struct world *w, struct gadget *gadget);
+void world_device_end(struct world *w);
 
 /** world_could_serve() - whether a free run as requested exists */
 bool world_could_serve(struct world *w, const struct mhp_request *request);
