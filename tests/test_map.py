@@ -33,6 +33,7 @@ TEXTS = {
     "lmbs": [],
     "nodes": ["--profile", "linux-6.12"],
     "pinned": [],
+    "pmem": [],
     "range": [],
     "vmem": [],
 }
@@ -191,6 +192,25 @@ def test_svg_names():
              "DIMM &lt;&amp;&gt;," in svg else svg[:300])
 
 
+def test_devices():
+    """Device ranges are drawn where no block is, and beside blocks."""
+    scenario = ("machine boot=512M span=4T nodes=2\n"
+                "pmem a size=2M addr=0x108000000\n"
+                "pmem b size=4M addr=0x10c000000 memmap=existing node=1\n"
+                "pmem c size=2M addr=0x3ffffe00000 memmap=existing\n")
+    got = mhp("map", "-", stdin=scenario)
+    case("two device ranges in one row",
+         "" if re.search("^several devices, several nodes, Device, memmap "
+                         r"mixed: 0x108000000, 128M\n"
+                         r" +33\|m {31}dd {30}\|$", got.stdout, re.M)
+         else got.stdout)
+    case("a device range at the end of all addresses",
+         "" if re.search("^persistent memory c, node 0, Device, memmap "
+                         r"existing: 0x3fff8000000, 128M\n"
+                         r" +32767\| {63}d\|$", got.stdout, re.M)
+         else got.stdout)
+
+
 # -- Large machines.
 
 def fragmented():
@@ -293,6 +313,7 @@ def main():
     test_svgs()
     test_svg_counts()
     test_svg_names()
+    test_devices()
     test_large()
     test_wrong()
     print(f"1..{len(cases)}")

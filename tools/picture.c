@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mhp/device.h"
+
 /* ---- what is pinned ---- */
 
 static int pfn_compare(const void *a, const void *b)
@@ -212,6 +214,42 @@ static void facts_merge(struct picture_facts *facts,
 		facts->node = PICTURE_NODES;
 }
 
+/* A device range that is at @pfn, or the next one. */
+static bool device_from(const struct picture *p, mhp_pfn_t pfn,
+			struct mhp_device_info *info)
+{
+	return mhp_device_find(p->machine->mhp, pfn, info) == 0 ||
+	       mhp_device_next(p->machine->mhp, pfn, info) == 0;
+}
+
+/* Of the device ranges of a row that has no blocks. */
+static struct picture_facts
+take_device_facts(struct picture *p, uint64_t first_id, uint64_t end_id)
+{
+	uint64_t pages = mhp_block_pages(&p->machine->layout.geometry);
+	mhp_pfn_t pfn = first_id * pages;
+	struct picture_facts facts = {0}, device;
+	struct mhp_device_info info;
+	bool any = false;
+
+	for (; device_from(p, pfn, &info) &&
+	       info.range.start_pfn < end_id * pages;
+	     pfn = mhp_range_end_pfn(info.range)) {
+		device = (struct picture_facts){
+			.slot = picture_slot(p->machine, info.range.start_pfn),
+			.placement = info.placement,
+			.zone = MHP_ZONE_DEVICE,
+			.node = (uint8_t)info.node,
+		};
+		if (any)
+			facts_merge(&facts, &device);
+		else
+			facts = device;
+		any = true;
+	}
+	return facts;
+}
+
 static struct picture_facts take_facts(struct picture *p, uint64_t first_id,
 				       uint64_t end_id)
 {
@@ -230,7 +268,7 @@ static struct picture_facts take_facts(struct picture *p, uint64_t first_id,
 			facts = block;
 		any = true;
 	}
-	return facts;
+	return any ? facts : take_device_facts(p, first_id, end_id);
 }
 
 static bool rows_alike(const struct picture *p, const struct picture_row *a,
@@ -299,13 +337,32 @@ static void forget_rows(struct picture *p)
 	p->judged_end_pfn = 0;
 }
 
+/* Go to the first block, from @id on, that is there or that a device range
+ * reaches into; false: there is none. */
+static bool next_id(const struct picture *p, uint64_t *id)
+{
+	const struct mhp_geometry *g = &p->machine->layout.geometry;
+	uint64_t block_id = *id, device_id = UINT64_MAX;
+	mhp_pfn_t pfn = *id * mhp_block_pages(g);
+	struct mhp_device_info info;
+
+	if (mhp_block_next(p->machine->mhp, &block_id))
+		block_id = UINT64_MAX;
+	if (device_from(p, pfn, &info))
+		device_id = info.range.start_pfn < pfn
+				    ? *id
+				    : mhp_block_id(g, info.range.start_pfn);
+	*id = block_id < device_id ? block_id : device_id;
+	return *id != UINT64_MAX;
+}
+
 /* Take all rows. Return: 1 if it gets too large, 0, or -1. */
 static int take_rows(struct picture *p, const struct picture_limits *limits)
 {
 	uint64_t id = 0, mask = (UINT64_C(1) << p->shift) - 1;
 	size_t nr_runs = 0;
 
-	while (mhp_block_next(p->machine->mhp, &id) == 0) {
+	while (next_id(p, &id)) {
 		size_t before = p->nr_rows;
 
 		id &= ~mask;

@@ -4,8 +4,9 @@
  * form.
  *
  *   group    blocks beside each other of which the same can be said
- *   row      a memory block, or as many as it takes to have few rows; rows that
- *            are alike are one
+ *   row      a memory block, or the place of one in which there are device
+ *            ranges, or as many as it takes to have few rows; rows that are
+ *            alike are one
  *   cell     some pages of a row, by what matters most in them
  *
  * picture.c takes it, picture_text.c and picture_svg.c draw it. Nothing here
@@ -56,7 +57,8 @@ struct picture_cell {
 /** On blocks of several nodes. */
 #define PICTURE_NODES 0xff
 
-/** What can be said of all blocks of a row. */
+/** What can be said of all blocks of a row; if it has none, of all its device
+ * ranges: they have zone DEVICE and no state. */
 struct picture_facts {
 	const struct slot *slot; /* the device; NULL: boot memory, or several */
 	bool boot;

@@ -111,6 +111,27 @@ static void add_zone(char text[PICTURE_TEXT_MAX],
 		add(text, ", several zones");
 }
 
+/* Device ranges have no state. */
+static void add_state(char text[PICTURE_TEXT_MAX],
+		      const struct picture_facts *facts)
+{
+	if (facts->zone != MHP_ZONE_DEVICE)
+		add(text, ", %s", state_word(facts->state));
+	add_zone(text, facts);
+}
+
+static const char *placement_word(const struct picture_facts *facts)
+{
+	struct snapshot_block block = {.info.placement = facts->placement};
+
+	if (facts->placement == MHP_PLACEMENT_AUTO)
+		return "mixed";
+	return facts->zone == MHP_ZONE_DEVICE &&
+			       facts->placement == MHP_PLACEMENT_RANGE
+		       ? "device"
+		       : snapshot_memmap_word(&block);
+}
+
 /* Where the memmaps of a group are, if not on its own blocks. */
 static void add_hosts(char text[PICTURE_TEXT_MAX], const struct picture *p,
 		      const struct picture_row *row, uint64_t end_id)
@@ -132,7 +153,6 @@ void picture_group_text(const struct picture *p, size_t i,
 	const struct picture_facts *facts = &row->facts;
 	uint64_t end = p->rows[picture_group_end(p, i) - 1].last_id;
 	uint64_t bytes = mhp_block_bytes(&p->machine->layout.geometry);
-	struct snapshot_block block = {.info.placement = facts->placement};
 
 	text[0] = '\0';
 	if (facts->slot)
@@ -144,12 +164,8 @@ void picture_group_text(const struct picture *p, size_t i,
 		add(text, ", several nodes");
 	else
 		add(text, ", node %u", facts->node);
-	add(text, ", %s", state_word(facts->state));
-	add_zone(text, facts);
-	if (facts->placement == MHP_PLACEMENT_AUTO)
-		add(text, ", memmap mixed");
-	else
-		add(text, ", memmap %s", snapshot_memmap_word(&block));
+	add_state(text, facts);
+	add(text, ", memmap %s", placement_word(facts));
 	add_hosts(text, p, row, end);
 	add(text, ": 0x%" PRIx64 ", ", row->first_id * bytes);
 	add_size(text, (end - row->first_id) * bytes);
