@@ -95,10 +95,29 @@ def test_texts():
         if got.stdout != read(text_path(name)):
             wrong += got.stdout
         width = int(options[1]) if options[:1] == ["--width"] else 80
-        bars = [line for line in got.stdout.splitlines() if "|" in line]
-        if not bars or max(len(line) for line in bars) > width:
-            wrong += f"rows are wider than {width}"
+        if max(len(line) for line in got.stdout.splitlines()) > width:
+            wrong += f"lines are wider than {width}"
         case(f"picture of {name}", wrong)
+
+
+def test_widths():
+    """What a line has no room for is on the next."""
+    scenario = ("machine boot=64M auto_online=online_movable\n"
+                "plug a-dimm-with-much-to-say size=128M\n"
+                "plug b size=128M addr=0x200000000\n"
+                "fill here-and-there size=160M\npin here-and-there\n"
+                "plug c size=1G addr=0x300000000\n")
+    lines = {}
+    for width in 32, 50, 80, 1000:
+        got = mhp("map", "--width", str(width), "-", stdin=scenario)
+        lines[width] = got.stdout.splitlines()
+        most = max(len(line) for line in lines[width])
+        case(f"lines of {width} columns at most",
+             "" if got.returncode == 0 and 20 < most <= width else got.stdout)
+    words = [[word for line in lines[width] if "|" not in line
+              for word in line.split()][12:] for width in (80, 1000)]
+    case("and nothing is lost", "" if "".join(words[1]).endswith(
+        "160Minblocks32,64") and words[0][-8:] == words[1][-8:] else words)
 
 
 def test_snapshot():
@@ -308,6 +327,7 @@ def main():
         update()
         return 0
     test_texts()
+    test_widths()
     test_snapshot()
     test_posix()
     test_svgs()

@@ -3,6 +3,8 @@
  * picture.h. Not an interface; it may change. */
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "picture.h"
@@ -44,7 +46,7 @@ const char *picture_meaning(enum picture_kind kind)
 
 static const struct look gigantic_looks[PICTURE_NR_GIGANTIC] = {
 	[PICTURE_NO_GIGANTIC] = {' ', "no gigantic page"},
-	[PICTURE_COULD_BE] = {'g', "some of it, or after moving"},
+	[PICTURE_COULD_BE] = {'g', "gigantic partly, or once moved"},
 	[PICTURE_IS_FREE] = {'G', "in a free gigantic page"},
 };
 
@@ -184,30 +186,89 @@ void picture_gigantic_text(const struct picture *p, char text[PICTURE_TEXT_MAX])
 	    p->nr_gigantic_free, p->nr_gigantic_could_be);
 }
 
+static int id_compare(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Runs of blocks that are named; of more it is only said that there are. */
+#define MAX_NAMED 8
+
+/* @ids: ascending, with repetitions */
+static void add_blocks(char text[PICTURE_TEXT_MAX], const uint64_t *ids,
+		       uint64_t nr)
+{
+	const char *before = ids[0] == ids[nr - 1] ? " in block "
+						   : " in blocks ";
+	uint64_t i = 0, first;
+	unsigned int named;
+
+	for (named = 0; i < nr && named < MAX_NAMED; named++) {
+		first = i++;
+		while (i < nr && ids[i] - ids[i - 1] <= 1)
+			i++;
+		add(text, "%s%" PRIu64, before, ids[first]);
+		if (ids[i - 1] != ids[first])
+			add(text, "-%" PRIu64, ids[i - 1]);
+		before = ", ";
+	}
+	if (i < nr)
+		add(text, " and others");
+}
+
 void picture_pinned_text(const struct picture *p, const struct fill *fill,
 			 char text[PICTURE_TEXT_MAX])
 {
 	const struct mhp_geometry *g = &p->machine->layout.geometry;
-	mhp_pfn_t low = MHP_PFN_NONE, high = 0;
+	uint64_t *ids = calloc(fill->nr_pages, sizeof(*ids));
 	uint64_t i;
 
-	for (i = 0; i < fill->nr_pages; i++) {
-		mhp_pfn_t pfn = p->machine->port->page_pfn(fill, i);
-
-		low = pfn < low ? pfn : low;
-		high = pfn > high ? pfn : high;
-	}
 	text[0] = '\0';
 	add(text, "%s is pinned: ", fill->name);
 	add_size(text, mhp_bytes_from_pages(g, fill->nr_pages));
-	if (mhp_block_id(g, low) == mhp_block_id(g, high))
-		add(text, " in block %" PRIu64, mhp_block_id(g, low));
-	else
-		add(text, " in blocks %" PRIu64 " to %" PRIu64,
-		    mhp_block_id(g, low), mhp_block_id(g, high));
+	if (!ids)
+		return;
+	for (i = 0; i < fill->nr_pages; i++)
+		ids[i] = mhp_block_id(g, p->machine->port->page_pfn(fill, i));
+	qsort(ids, fill->nr_pages, sizeof(*ids), id_compare);
+	add_blocks(text, ids, fill->nr_pages);
+	free(ids);
 }
 
 /* ---- drawing ---- */
+
+/* Where to go on with the next line: behind a colon, if the rest has room
+ * there, else at the last blank that leaves no more than @columns. */
+static size_t line_end(const char *text, size_t columns)
+{
+	const char *colon = strstr(text, ": ");
+	size_t n = columns;
+
+	if (colon && colon + 1 - text <= (ptrdiff_t)columns &&
+	    strlen(colon) <= columns)
+		return (size_t)(colon + 1 - text);
+	while (n && text[n] != ' ')
+		n--;
+	return n ? n : strcspn(text, " ");
+}
+
+/* A line, continued on others if it has more than @columns. */
+static void print_line(const char *text, unsigned int columns)
+{
+	size_t indent = 0, end;
+
+	while (indent + strlen(text) > columns) {
+		end = line_end(text, columns - indent);
+		if (!text[end])
+			break; /* one long word */
+		printf("%*s%.*s\n", (int)indent, "", (int)end, text);
+		text += end + 1;
+		indent = 2;
+	}
+	printf("%*s%s\n", (int)indent, "", text);
+}
 
 /* Where the columns are: at their start, their half and their end. */
 static void print_scale(const struct picture *p)
@@ -238,7 +299,7 @@ static void print_row(const struct picture *p, const struct picture_row *row)
 	putchar('\n');
 }
 
-static void print_rows(const struct picture *p)
+static void print_rows(const struct picture *p, unsigned int columns)
 {
 	char text[PICTURE_TEXT_MAX];
 	size_t i;
@@ -246,7 +307,8 @@ static void print_rows(const struct picture *p)
 	for (i = 0; i < p->nr_rows; i++) {
 		if (!picture_same_group(p, i)) {
 			picture_group_text(p, i, text);
-			printf("\n%s\n", text);
+			putchar('\n');
+			print_line(text, columns);
 		}
 		print_row(p, &p->rows[i]);
 	}
@@ -283,30 +345,33 @@ static void print_legend(const struct picture *p, unsigned int columns)
 	putchar('\n');
 }
 
-static void print_remarks(const struct picture *p)
+static void print_remarks(const struct picture *p, unsigned int columns)
 {
 	const struct fill *fill;
 	char text[PICTURE_TEXT_MAX];
 
 	picture_gigantic_text(p, text);
-	printf("%s\n", text);
+	print_line(text, columns);
 	for (fill = p->machine->fills; fill; fill = fill->next)
 		if (fill->pins) {
 			picture_pinned_text(p, fill, text);
-			printf("%s\n", text);
+			print_line(text, columns);
 		}
 }
 
-static void print_head(const struct picture *p)
+static void print_head(const struct picture *p, unsigned int columns)
 {
-	char text[PICTURE_TEXT_MAX], size[SIZE_TEXT_MAX];
+	char text[PICTURE_TEXT_MAX];
 
 	picture_machine_text(p, text);
-	size_print(picture_row_bytes(p) / p->nr_cells, size);
-	printf("%s\na column is %s", text, size);
+	print_line(text, columns);
+	text[0] = '\0';
+	add(text, "a column is ");
+	add_size(text, picture_row_bytes(p) / p->nr_cells);
 	if (p->shift)
-		printf(", a row %u blocks or more", 1u << p->shift);
-	printf("; rows that are alike are one\n");
+		add(text, ", a row %u blocks or more", 1u << p->shift);
+	add(text, "; rows that are alike are one");
+	print_line(text, columns);
 	print_scale(p);
 }
 
@@ -334,10 +399,10 @@ int picture_print(struct machine *machine, unsigned int columns)
 		fprintf(stderr, "mhp: the host has no memory\n");
 		return -1;
 	}
-	print_head(&p);
-	print_rows(&p);
+	print_head(&p, columns);
+	print_rows(&p, columns);
 	print_legend(&p, columns);
-	print_remarks(&p);
+	print_remarks(&p, columns);
 	picture_free(&p);
 	return 0;
 }
