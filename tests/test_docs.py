@@ -4,8 +4,9 @@
 
 The documents say what is so. With EXAMPLE, docs/example.c compiled: it prints
 what the README says. Without: the README shows that program, links lead
-somewhere, the numbers of invariants are those of the checker, and the table of
-errors has every public call with the errors of its header.
+somewhere, tests and scenarios that are named exist, the rules of placement are
+as they are said, the numbers of invariants are those of the checker, and the
+table of errors has every public call with the errors of its header.
 """
 
 import os
@@ -70,6 +71,30 @@ def check_links(path):
     return found
 
 
+def check_files(path):
+    """Tests and scenarios that are named are there."""
+    text = text_of(path)
+    names = {f"tests/test_{test}.{end or 'c'}" for test, end in re.findall(
+        r"tests/test_(\w+)(?:\.(c|py|h)\b)?", text)}
+    names |= {f"scenarios/{name}" for name in re.findall(
+        r"([a-z-]+\.mhp)\b", text)}
+    return [f"{path}: there is no {name}" for name in sorted(names)
+            if not os.path.exists(os.path.join(ROOT, name))]
+
+
+def check_rules():
+    """Why a memmap cannot be where it was asked for, as it is said."""
+    text = " ".join(text_of("docs/SPEC.md").replace("*", "").split())
+    found = []
+    for path in "src/profile.c", "src/placement.c":
+        code = re.sub(r'"\s+"', "", text_of(path))
+        found += [f"{path}: '{rule}' is not in SPEC.md"
+                  for rule in re.findall(r'[^e] "([^"\n]+ [^"\n]+)"', code)
+                  if " mode " not in rule and not rule.startswith("no such")
+                  and rule not in text]
+    return found
+
+
 def check_invariants():
     listed = set(re.findall(r"^\| INV-(\d\d) \|", text_of("docs/SPEC.md"),
                             re.M))
@@ -128,6 +153,8 @@ def check_documents():
     case("the README shows the example", check_example())
     for path in documents():
         case(f"links of {path}", check_links(path))
+        case(f"files that {path} names", check_files(path))
+    case("rules of placement are as they are said", check_rules())
     case("invariants have one list", check_invariants())
     case("errors are those of the headers", check_errors())
 
