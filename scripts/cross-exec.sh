@@ -6,7 +6,8 @@
 # Runs a foreign program with the C library of Debian's cross compiler and the
 # libraries of cross-root.sh: by the processor if it and the kernel can, as most
 # x86-64 ones can i386, else by QEMU's user emulation. (QEMU 7.2 now and then
-# fails an assertion of its own when an i386 program has several threads.)
+# fails an assertion of its own when an i386 program has several threads.) An
+# emulated program finds MHP_TEST_EMULATED in its environment.
 set -eu
 
 arch=$1
@@ -22,4 +23,5 @@ if [ "$arch" = i386 ] && "$loader" --version >/dev/null 2>&1; then
 	exec "$loader" --library-path "/usr/$triplet/lib:$libraries" "$@"
 fi
 exec "qemu-$arch-static" -L "/usr/$triplet" \
-	-E "LD_LIBRARY_PATH=/usr/$triplet/lib:$libraries" "$@"
+	-E "LD_LIBRARY_PATH=/usr/$triplet/lib:$libraries" \
+	-E MHP_TEST_EMULATED=1 "$@"
