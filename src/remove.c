@@ -194,18 +194,19 @@ remove_unpublish_all(struct mhp *m, const struct mhp_range *ranges, uint32_t nr)
 }
 
 /* Give back memmap and state of all, then the pages that held them, then the
- * blocks: from the last to the first, as hosts are before their dependents. */
+ * blocks: from the last to the first, as hosts are before their dependents.
+ * Scrubbing takes long, and until pages are back what they share a pageblock
+ * with may be out of reach. */
 static void remove_release(struct mhp *m, struct mhp_block *gone)
 {
 	struct mhp_block *blk, *before;
 
-	for (blk = gone; blk; blk = blk->prev) {
-		scrub_block(m, blk);
+	for (blk = gone; blk; blk = blk->prev)
 		undescribe_block(m, blk);
-	}
 	host_release_all(m, gone);
 	for (blk = gone; blk; blk = before) {
 		before = blk->prev;
+		scrub_block(m, blk);
 		group_leave(m, blk);
 		block_delete(m, blk);
 		m->nr_blocks_added--;

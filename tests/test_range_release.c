@@ -254,6 +254,47 @@ static void test_events(struct machine *mc)
 	greedy_end(&g);
 }
 
+/* Who watches a page of the block that leaves. */
+struct watcher {
+	struct mhp_notifier notifier;
+	const uint64_t *page;
+	uint64_t saw;
+};
+
+static int watcher_notify(struct mhp_notifier *self, struct mhp *m,
+			  const struct mhp_notice *notice)
+{
+	struct watcher *w = (struct watcher *)(void *)self;
+
+	(void)m;
+	if (notice->event == MHP_EVENT_MEMMAP_RELEASED)
+		w->saw = *w->page;
+	return 0;
+}
+
+/* Pages are back before what leaves is scrubbed, which may take long. */
+static void test_not_behind_scrubbing(struct machine *mc)
+{
+	struct watcher w = {.notifier.notify = watcher_notify};
+	struct range r;
+	uint64_t *page, i;
+
+	range_add(&r, mc, NR_RANGE, MHP_ADD_SCRUB);
+	for (i = 0; i < LAST; i++)
+		range_online(&r, i, MHP_ONLINE_KERNEL);
+	page = mhp_frame_address(mc->m,
+				 block_start(mc, range_id(&r, LAST) + 1) - 1);
+	assert_non_null(page);
+	*page = 42;
+	w.page = page;
+	assert_int_equal(mhp_notifier_register(mc->m, &w.notifier), 0);
+	range_remove(&r, LAST);
+	assert_int_equal(w.saw, 42);
+	range_verify(&r);
+	assert_int_equal(mhp_notifier_unregister(mc->m, &w.notifier), 0);
+	range_remove_all(&r);
+}
+
 /* What came back to an offline host is usable when that goes online; goes with
  * it when it goes offline; and so on. */
 static void test_offline_host(struct machine *mc)
@@ -442,6 +483,7 @@ static const struct machine_test tests[] = {
 	{"beside_allocations", test_beside_allocations},
 	{"told_and_taken", test_told_and_taken},
 	{"events", test_events},
+	{"not_behind_scrubbing", test_not_behind_scrubbing},
 	{"offline_host", test_offline_host},
 	{"host_going", test_host_going},
 	{"withheld_host", test_withheld_host},
