@@ -58,17 +58,13 @@ void gate_thaw(struct mhp *m)
 	gate_release_cpu(m);
 }
 
-/* Counted first: whoever passes the block by because it moves finds, after his
- * search, that a move has begun since, or still runs. */
-void gate_move_begin(struct mhp *m, struct mhp_block *blk)
+void gate_move_begin(struct mhp *m)
 {
 	mhp_port_store_release(&m->moves, mhp_port_load(&m->moves) + 1);
-	block_set_moving(blk, true);
 }
 
-void gate_move_end(struct mhp *m, struct mhp_block *blk)
+void gate_move_end(struct mhp *m)
 {
-	block_set_moving(blk, false);
 	mhp_port_store_release(&m->moves, mhp_port_load(&m->moves) + 1);
 }
 

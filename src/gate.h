@@ -63,11 +63,16 @@ static inline void gate_leave(struct mhp *m, bool entered)
 		gate_out(m);
 }
 
-/** gate_move_begin() - the memmap of a block begins to move. [mutex] */
-void gate_move_begin(struct mhp *m, struct mhp_block *blk);
+/**
+ * gate_move_begin() - memmaps begin to move
+ *
+ * Before their blocks say so: whoever passes a block by because it moves finds,
+ * after his search, that a move has begun since, or still runs. [mutex]
+ */
+void gate_move_begin(struct mhp *m);
 
-/** gate_move_end() - it stands still again. [mutex] */
-void gate_move_end(struct mhp *m, struct mhp_block *blk);
+/** gate_move_end() - the blocks that moved say that they do no more. [mutex] */
+void gate_move_end(struct mhp *m);
 
 /** gate_freeze() - keep everybody out; readers were waited for since the move
  * began. Not to be followed by anything that waits. [mutex] */

@@ -15,7 +15,8 @@
  * them online; a page serves if and only if the block that it is for is known
  * and has its memmap there; the record of a host counts the pages that serve.
  *
- * What it does not do: find other memory for a memmap whose host must leave.
+ * What it does not do: find other memory for a memmap whose host must leave;
+ * that is for evict.c.
  */
 #ifndef MHP_SRC_HOST_H
 #define MHP_SRC_HOST_H
@@ -79,18 +80,19 @@ void host_online(struct mhp *m, struct mhp_block *blk);
 void host_hold(struct mhp *m, struct mhp_range piece);
 
 /**
- * host_release() - the pages of a range that held memmap and state of a block
- * do so no more: make them managed pages of their blocks
+ * host_release() - the pages of a range that held memmap and state of blocks do
+ * so no more: make them managed pages of their blocks
  *
- * @piece: from host_piece(), before that; held since
+ * @pieces: from host_piece(), before that; held since; all of those that end
+ *   together, as pieces of several blocks can be in one pageblock
+ * @nr: how many
  *
- * Nobody finds the block there any more, readers who did are gone, and nothing
- * is mapped to its piece. Hosts that are leaving as well are left out. [mutex]
+ * Nobody finds the blocks there any more, readers who did are gone, and nothing
+ * is mapped to the pieces. Hosts that are leaving as well are left out. [mutex]
  */
-void host_release(struct mhp *m, struct mhp_range piece);
+void host_release(struct mhp *m, const struct mhp_range *pieces, uint32_t nr);
 
-/** host_release_all() - the same for all blocks that leave together: pieces of
- * several can be in one pageblock.
+/** host_release_all() - the same for blocks that leave.
  * @gone: the first; others hang on its prev pointer */
 void host_release_all(struct mhp *m, const struct mhp_block *gone);
 

@@ -162,12 +162,14 @@ static void (*const host_steps[])(struct mhp *m, struct mhp_block *host,
 
 #define NR_STEPS (sizeof(host_steps) / sizeof(host_steps[0]))
 
-void host_release(struct mhp *m, struct mhp_range piece)
+void host_release(struct mhp *m, const struct mhp_range *pieces, uint32_t nr)
 {
 	size_t i;
+	uint32_t k;
 
 	for (i = 0; i < NR_STEPS; i++)
-		host_walk(m, piece, host_steps[i]);
+		for (k = 0; k < nr; k++)
+			host_walk(m, pieces[k], host_steps[i]);
 }
 
 void host_release_all(struct mhp *m, const struct mhp_block *gone)

@@ -123,6 +123,8 @@ static int config_check_ops(const struct mhp_ops *ops,
 	else if ((ops->remap_prepare || ops->protect_memmap) &&
 		 !ops->remap_memmap)
 		missing = "remap_prepare and protect_memmap need remap_memmap";
+	else if (ops->remap_cancel && !ops->remap_prepare)
+		missing = "remap_cancel needs remap_prepare";
 	else if (!ops->hold_cpu != !ops->release_cpu)
 		missing = "hold_cpu and release_cpu come together";
 	else if (!ops->meta_alloc || !ops->meta_free)

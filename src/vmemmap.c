@@ -344,6 +344,15 @@ int vmemmap_remap_prepare(struct mhp *m, const struct span *span)
 		mhp_bytes_from_pages(&m->geometry, vmemmap_pages(m, span)));
 }
 
+void vmemmap_remap_cancel(struct mhp *m, const struct span *span)
+{
+	if (!span->windowed || !m->ops->remap_cancel)
+		return;
+	m->ops->remap_cancel(
+		m->ops_ctx, vmemmap_offset(m, span),
+		mhp_bytes_from_pages(&m->geometry, vmemmap_pages(m, span)));
+}
+
 /* Word by word: others read the words meanwhile, and a compiler's copy need not
  * be whole words. */
 static void vmemmap_copy(uint8_t *to, const uint8_t *from, uint64_t size_bytes)

@@ -93,6 +93,9 @@ mhp_pfn_t vmemmap_bad(struct mhp *m, const struct span *span);
 /** vmemmap_remap_prepare() - take what vmemmap_remap() may need. [mutex] */
 int vmemmap_remap_prepare(struct mhp *m, const struct span *span);
 
+/** vmemmap_remap_cancel() - undo it. [mutex] */
+void vmemmap_remap_cancel(struct mhp *m, const struct span *span);
+
 /** vmemmap_remap() - copy descriptors, and have the window lead to the copy.
  * [mutex] */
 void vmemmap_remap(struct mhp *m, const struct remap *r);

@@ -431,7 +431,8 @@ static void test_host_leaves(struct machine *mc)
 		shelf_fill(shelf, FIRST_BLOCK + 2, 0, 10);
 		assert_int_equal(
 			move_to(mc, FIRST_BLOCK, MHP_PLACEMENT_BLOCK, &r),
-			MHP_ERR_OPNOTSUPP);
+			MHP_ERR_BUSY);
+		assert_int_equal(r.why, MHP_WHY_DEPENDENT);
 		for (i = 0; i < 2; i++) {
 			assert_int_equal(mhp_block_offline(mc->m, FIRST_BLOCK,
 							   MHP_NO_DEADLINE,

@@ -550,7 +550,7 @@ struct mhp_stat {
 	uint64_t nr_memmap_pmd_chunks;	 /* PMD-sized (or whole), target node */
 	uint64_t nr_memmap_base_pages;	 /* smaller pieces, target node */
 	uint64_t nr_memmap_remote_pages; /* from another node, pages */
-	uint64_t nr_memmaps_moved;	 /* by mhp_memmap_move() */
+	uint64_t nr_memmaps_moved;	 /* mhp/move.h */
 };
 
 /**

@@ -176,12 +176,22 @@ struct mhp_ops {
 	 * @remap_prepare: all of a block's piece will be remapped, and
 	 * protected if there is protect_memmap; take what that may need
 	 *
-	 * Optional: without it nothing is needed. It is the last that can
-	 * fail: if it does not, the piece will be remapped.
+	 * Optional: without it nothing is needed. Pieces of several blocks may
+	 * be prepared before the first is remapped. Those that will not be
+	 * remapped after all, as one could not be prepared, go to
+	 * remap_cancel().
 	 *
 	 * Context: [mutex], may sleep. Return: 0 or a negative errno value.
 	 */
 	int (*remap_prepare)(void *ctx, uint64_t offset_bytes,
+			     uint64_t size_bytes);
+
+	/**
+	 * @remap_cancel: undo remap_prepare(); optional
+	 *
+	 * Context: [mutex], may sleep.
+	 */
+	void (*remap_cancel)(void *ctx, uint64_t offset_bytes,
 			     uint64_t size_bytes);
 
 	/**

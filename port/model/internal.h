@@ -60,9 +60,9 @@ struct mhp_model {
 					  window page */
 	struct mhp_model_span backs;	     /* strict: a bit for each page */
 	struct mhp_model_range *devices;     /* [mutex] device ranges */
-	struct mhp_range to_remap; /* [mutex] window pages, of a move */
-	uint64_t nr_to_remap;	   /* [mutex] of these: not done */
-	uint64_t protected_at;	   /* [mutex] a piece that is read-only */
+	struct mhp_model_span to_remap;	     /* a bit for each window page */
+	uint64_t nr_to_remap;		     /* [mutex] of these: set */
+	uint64_t protected_at; /* [mutex] a piece that is read-only */
 	uint64_t protected_bytes;
 	uint64_t nr_mapped; /* [mutex] blocks, device ranges, window pages */
 
@@ -92,6 +92,8 @@ int mhp_model_map_memmap(void *ctx, uint64_t offset_bytes, uint64_t size_bytes,
 void mhp_model_unmap_memmap(void *ctx, uint64_t offset_bytes,
 			    uint64_t size_bytes);
 int mhp_model_remap_prepare(void *ctx, uint64_t offset_bytes,
+			    uint64_t size_bytes);
+void mhp_model_remap_cancel(void *ctx, uint64_t offset_bytes,
 			    uint64_t size_bytes);
 void mhp_model_protect_memmap(void *ctx, uint64_t offset_bytes,
 			      uint64_t size_bytes);

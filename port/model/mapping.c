@@ -442,16 +442,19 @@ int mhp_model_remap_prepare(void *ctx, uint64_t offset_bytes,
 		mhp_model_die("remap_prepare: %#llx + %#llx is not mapped",
 			      (unsigned long long)offset_bytes,
 			      (unsigned long long)size_bytes);
-	if (model->nr_to_remap)
-		mhp_model_die("remap_prepare: a remapping is not complete");
+	if (bits_count(&model->to_remap, page, nr))
+		mhp_model_die("remap_prepare: %#llx + %#llx is prepared "
+			      "already",
+			      (unsigned long long)offset_bytes,
+			      (unsigned long long)size_bytes);
 	if (mhp_model_fails(model))
 		return MHP_ERR_NOMEM;
-	model->to_remap = mhp_range_make(page, nr);
-	model->nr_to_remap = nr;
+	bits_fill(&model->to_remap, page, nr, true);
+	model->nr_to_remap += nr;
 	return 0;
 }
 
-/* A part of what is being remapped. */
+/* A part of what is to be remapped. */
 static uint64_t model_remap_page(struct mhp_model *model, uint64_t offset_bytes,
 				 uint64_t size_bytes, const char *what)
 {
@@ -459,12 +462,28 @@ static uint64_t model_remap_page(struct mhp_model *model, uint64_t offset_bytes,
 					  what);
 	uint64_t nr = size_bytes >> model->geometry.page_shift;
 
-	if (nr > model->nr_to_remap || page < model->to_remap.start_pfn ||
-	    page + nr > mhp_range_end_pfn(model->to_remap))
+	if (bits_count(&model->to_remap, page, nr) != nr)
 		mhp_model_die("%s: %#llx + %#llx was not prepared", what,
 			      (unsigned long long)offset_bytes,
 			      (unsigned long long)size_bytes);
 	return page;
+}
+
+static void model_remapped(struct mhp_model *model, uint64_t page, uint64_t nr)
+{
+	bits_fill(&model->to_remap, page, nr, false);
+	model->nr_to_remap -= nr;
+}
+
+void mhp_model_remap_cancel(void *ctx, uint64_t offset_bytes,
+			    uint64_t size_bytes)
+{
+	struct mhp_model *model = ctx;
+
+	model_remapped(model,
+		       model_remap_page(model, offset_bytes, size_bytes,
+					"remap_cancel"),
+		       size_bytes >> model->geometry.page_shift);
 }
 
 /* Whether the host can protect and replace such a piece by itself. */
@@ -526,7 +545,7 @@ void mhp_model_remap_memmap(void *ctx, uint64_t offset_bytes,
 				       model->protected_bytes != size_bytes))
 		mhp_model_die("remap_memmap: not what is protected");
 	model->protected_bytes = 0;
-	model->nr_to_remap -= nr;
+	model_remapped(model, page, nr);
 	model_unback(model, page, nr);
 	model_back(model, page, nr, backing_pfn);
 	model_replace(model, offset_bytes, size_bytes,

@@ -153,6 +153,7 @@ static const struct mhp_ops model_ops = {
 	.scrub = mhp_model_scrub,
 	.remap_memmap = mhp_model_remap_memmap,
 	.remap_prepare = mhp_model_remap_prepare,
+	.remap_cancel = mhp_model_remap_cancel,
 	.protect_memmap = mhp_model_protect_memmap,
 	.wait_move = model_wait_move,
 };
@@ -287,7 +288,7 @@ static int model_start(struct mhp_model *model,
 
 static void model_check_ended(const struct mhp_model *model)
 {
-	if (model->meta_bytes || model->nr_mapped)
+	if (model->meta_bytes || model->nr_mapped || model->nr_to_remap)
 		mhp_model_die("at the end %llu bytes and %llu mappings are "
 			      "left",
 			      (unsigned long long)model->meta_bytes,
@@ -361,6 +362,6 @@ uint64_t mhp_model_calls(const struct mhp_model *model)
 uint64_t mhp_model_meta_bytes(const struct mhp_model *model,
 			      uint64_t *nr_mapped)
 {
-	*nr_mapped = model->nr_mapped;
+	*nr_mapped = model->nr_mapped + model->nr_to_remap;
 	return model->meta_bytes;
 }

@@ -79,6 +79,8 @@ static bool spans_create_window(struct mhp_model *model, int protection)
 			   nr_pages << model->geometry.page_shift,
 			   protection) &&
 	       span_create(&model->window_mapped, bits_bytes(nr_pages),
+			   PROT_READ | PROT_WRITE) &&
+	       span_create(&model->to_remap, bits_bytes(nr_pages),
 			   PROT_READ | PROT_WRITE);
 }
 
@@ -117,6 +119,7 @@ void mhp_model_spans_destroy(struct mhp_model *model)
 	span_destroy(&model->used);
 	span_destroy(&model->window);
 	span_destroy(&model->window_mapped);
+	span_destroy(&model->to_remap);
 	span_destroy(&model->backing);
 	span_destroy(&model->backs);
 }
