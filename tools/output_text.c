@@ -77,25 +77,52 @@ static void table_print(struct libscols_table *table)
 	scols_unref_table(table);
 }
 
+/* Whether a block can be said of in one line with the one before it. */
+static bool is_alike(const struct snapshot_block *a,
+		     const struct snapshot_block *b)
+{
+	return a->info.id == b->info.id + 1 && a->info.node == b->info.node &&
+	       strcmp(a->state, b->state) == 0 &&
+	       strcmp(a->zones, b->zones) == 0 &&
+	       a->info.placement == b->info.placement &&
+	       a->info.nr_memmap == b->info.nr_memmap &&
+	       a->info.nr_allocated == b->info.nr_allocated &&
+	       a->info.nr_free == b->info.nr_free;
+}
+
+/* One line for blocks @b and the @nr - 1 that follow it. */
+static void print_alike(struct libscols_line *row,
+			const struct snapshot_block *b, size_t nr)
+{
+	if (nr > 1)
+		cell(row, 0, "%" PRIu64 "-%" PRIu64, b->info.id,
+		     b->info.id + nr - 1);
+	else
+		cell(row, 0, "%" PRIu64, b->info.id);
+	cell(row, 1, "%s", b->state);
+	cell(row, 2, "%s", b->zones);
+	cell(row, 3, "%u", b->info.node);
+	cell(row, 4, "%s", snapshot_memmap_word(b));
+	cell(row, 5, "%" PRIu64, b->info.nr_memmap);
+	cell(row, 6, "%" PRIu64, b->info.nr_allocated);
+	cell(row, 7, "%" PRIu64, b->info.nr_free);
+}
+
 static void print_blocks(const struct snapshot *snap)
 {
 	struct libscols_table *table = table_new(block_columns);
-	size_t i;
+	const struct snapshot_block *blocks = snap->blocks;
+	size_t i, nr;
 
-	for (i = 0; table && i < snap->nr_blocks; i++) {
-		const struct snapshot_block *b = &snap->blocks[i];
+	for (i = 0; table && i < snap->nr_blocks; i += nr) {
 		struct libscols_line *row = scols_table_new_line(table, NULL);
 
 		if (!row)
 			break;
-		cell(row, 0, "%" PRIu64, b->info.id);
-		cell(row, 1, "%s", b->state);
-		cell(row, 2, "%s", b->zones);
-		cell(row, 3, "%u", b->info.node);
-		cell(row, 4, "%s", snapshot_memmap_word(b));
-		cell(row, 5, "%" PRIu64, b->info.nr_memmap);
-		cell(row, 6, "%" PRIu64, b->info.nr_allocated);
-		cell(row, 7, "%" PRIu64, b->info.nr_free);
+		for (nr = 1; i + nr < snap->nr_blocks &&
+			     is_alike(&blocks[i + nr], &blocks[i + nr - 1]);)
+			nr++;
+		print_alike(row, &blocks[i], nr);
 	}
 	if (table)
 		table_print(table);
@@ -164,7 +191,10 @@ static void text_end(const struct scenario_line *line, const struct outcome *o,
 
 static int text_draw(struct machine *machine)
 {
-	int status = picture_print(machine, PICTURE_COLUMNS);
+	int status;
+
+	putchar('\n');
+	status = picture_print(machine, PICTURE_COLUMNS);
 
 	fflush(stdout);
 	return status;
