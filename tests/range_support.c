@@ -38,6 +38,13 @@ int range_run(const char *group, const struct machine_test *tests,
 					  nr_range_cases);
 }
 
+bool range_can(const struct machine *mc, uint32_t flags)
+{
+	if (flags & MHP_MODEL_STRICT && mc->g->page_shift < 12)
+		return false;
+	return !(flags & MHP_MODEL_DIRTY) || mc->g->block_shift < 23;
+}
+
 uint64_t range_id(const struct range *r, uint64_t i)
 {
 	(void)r;

@@ -34,6 +34,11 @@ struct range {
 int range_run(const char *group, const struct machine_test *tests,
 	      unsigned int nr_tests);
 
+/** range_can() - whether a machine's memory can behave as @flags say: a host
+ * protects its own pages, no smaller ones, and does not fill large blocks for
+ * nothing */
+bool range_can(const struct machine *mc, uint32_t flags);
+
 /** range_add() - add @nr blocks with one memmap */
 void range_add(struct range *r, struct machine *mc, uint64_t nr,
 	       uint32_t flags);

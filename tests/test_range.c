@@ -15,12 +15,6 @@
 static const uint32_t memories[] = {0, MHP_MODEL_DIRTY, MHP_MODEL_STALE,
 				    MHP_MODEL_STRICT, MHP_MODEL_NO_WINDOW};
 
-/* A host protects its own pages, no smaller ones. */
-static bool has_memory(const struct machine *mc, uint32_t flags)
-{
-	return !(flags & MHP_MODEL_STRICT) || mc->g->page_shift >= 12;
-}
-
 /* At everything now and then, at what the checker knows each time. */
 static void look(struct range *r, uint64_t i)
 {
@@ -60,7 +54,7 @@ static void test_up_and_down(struct machine *mc)
 	size_t i;
 
 	for (i = 0; i < sizeof(memories) / sizeof(memories[0]); i++) {
-		if (!has_memory(mc, memories[i]))
+		if (!range_can(mc, memories[i]))
 			continue;
 		machine_again(mc, memories[i]);
 		up_and_down(mc, i ? MHP_ONLINE_KERNEL : MHP_ONLINE_MOVABLE);
@@ -114,7 +108,7 @@ static void any_order(struct machine *mc, uint64_t seed)
 static void test_any_order(struct machine *mc)
 {
 	any_order(mc, 1);
-	machine_again(mc, MHP_MODEL_DIRTY);
+	machine_again(mc, range_can(mc, MHP_MODEL_DIRTY) ? MHP_MODEL_DIRTY : 0);
 	any_order(mc, 2);
 }
 
@@ -292,7 +286,7 @@ static void test_fini(struct machine *mc)
 		struct mhp_offline op;
 		struct range r;
 
-		machine_again(mc, round & 1 && has_memory(mc, MHP_MODEL_STRICT)
+		machine_again(mc, round & 1 && range_can(mc, MHP_MODEL_STRICT)
 					  ? MHP_MODEL_STRICT
 					  : 0);
 		range_add(&r, mc, NR_RANGE, round & 2 ? MHP_ADD_SCRUB : 0);
