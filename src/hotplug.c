@@ -297,6 +297,7 @@ static int add_place(struct mhp *m, const struct mhp_add_request *request,
 	err = add_prepare(m, request, &how, prepared, report);
 	if (!how.no_range)
 		return err;
+	report_set(report, 0, MHP_STAGE_ADD, MHP_WHY_NONE, MHP_PFN_NONE);
 	err = add_placement(m, request, how.no_range, &how.placement, report);
 	return err ? err : add_prepare(m, request, &how, prepared, report);
 }

@@ -101,9 +101,27 @@ static bool model_in_device(const struct mhp_model *model,
 	return false;
 }
 
+/* Where a page is in the linear map, counted in pages. */
+static uint64_t model_place(const struct mhp_model *model, mhp_pfn_t pfn)
+{
+	uint64_t pair = 2 * mhp_block_pages(&model->geometry);
+	mhp_pfn_t start = pfn - pfn % pair;
+	uint32_t i;
+
+	if (!(model->flags & MHP_MODEL_SCATTERED) ||
+	    start + pair > model_nr_pages(model))
+		return pfn;
+	for (i = 0; i < model->nr_boot; i++)
+		if (ranges_meet(model->boot[i].range,
+				mhp_range_make(start, pair)))
+			return pfn;
+	return start + (pfn - start + pair / 2) % pair;
+}
+
 static uint8_t *model_linear(const struct mhp_model *model, mhp_pfn_t pfn)
 {
-	return model->linear.base + (pfn << model->geometry.page_shift);
+	return model->linear.base +
+	       (model_place(model, pfn) << model->geometry.page_shift);
 }
 
 /* Strict: what no boot range covers of a boot block is a hole, and not

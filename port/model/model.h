@@ -34,6 +34,9 @@ struct mhp_model;
 #define MHP_MODEL_REAL_CLOCK (1u << 4)
 /** Nobody uses the embedder's bytes of descriptors (mhp_config.no_extra). */
 #define MHP_MODEL_NO_EXTRA (1u << 5)
+/** Behind boot memory each two blocks have changed places in the linear map: no
+ * block follows the one before it. No device range is in two of them. */
+#define MHP_MODEL_SCATTERED (1u << 6)
 
 /** How the fault plan fails. */
 enum mhp_model_fault {
