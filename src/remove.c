@@ -134,6 +134,18 @@ static void scrub_block(struct mhp *m, const struct mhp_block *blk)
 			mhp_range_make(blk->start_pfn, m->layout.block_pages));
 }
 
+/* Say which blocks leave, while all that is asked about them is as it was. */
+static void remove_tell(struct mhp *m, struct mhp_range range)
+{
+	struct mhp_block *blk = section_range_block(m, range, range.start_pfn);
+
+	for (; blk; blk = range_block_after(m, range, blk)) {
+		notify_done(m, blk, MHP_EVENT_REMOVED, MHP_ZONE_NONE);
+		if (node_leave(m, blk))
+			notify_done(m, blk, MHP_EVENT_NODE_GONE, MHP_ZONE_NONE);
+	}
+}
+
 /* Nobody finds the blocks of a range any more. They are put before @gone, the
  * last one first. */
 static struct mhp_block *remove_unpublish(struct mhp *m, struct mhp_range range,
@@ -144,9 +156,6 @@ static struct mhp_block *remove_unpublish(struct mhp *m, struct mhp_range range,
 	for (blk = section_range_block(m, range, range.start_pfn); blk;
 	     blk = next) {
 		next = range_block_after(m, range, blk);
-		notify_done(m, blk, MHP_EVENT_REMOVED, MHP_ZONE_NONE);
-		if (node_leave(m, blk))
-			notify_done(m, blk, MHP_EVENT_NODE_GONE, MHP_ZONE_NONE);
 		section_unpublish(m, blk);
 		blk->prev = gone;
 		gone = blk;
@@ -184,9 +193,12 @@ remove_unpublish_all(struct mhp *m, const struct mhp_range *ranges, uint32_t nr)
 	struct mhp_block *gone = NULL;
 	uint32_t i;
 
+	for (; range;
+	     range = remove_next(ranges, nr, mhp_range_end_pfn(*range)))
+		remove_tell(m, *range);
 	for (i = 0; i < nr; i++)
 		remove_hold(m, ranges[i]);
-	for (; range;
+	for (range = remove_next(ranges, nr, 0); range;
 	     range = remove_next(ranges, nr, mhp_range_end_pfn(*range)))
 		gone = remove_unpublish(m, *range, gone);
 	m->ops->synchronize(m->ops_ctx);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Placement range and what comes with a request: linear maps that are not one
- * piece, groups, resources, the zone that a block enters; and what is said of
- * blocks that are all memmap.
+ * piece, groups, resources, the zone that a block enters; what is said of
+ * blocks that are all memmap, and what notifiers are told.
  */
 #include "mhp/group.h"
 #include "mhp/policy.h"
@@ -288,10 +288,69 @@ static void test_all_memmap(struct machine *mc)
 	range_remove_all(&r);
 }
 
+/* ---- what notifiers are told ---- */
+
+struct listener {
+	struct mhp_notifier notifier;
+	const struct range *r;
+	uint64_t nr[MHP_NR_EVENTS];
+};
+
+/* From the first page on that holds no memmap, as far as anyone knows it: what
+ * left earlier in the same call still counts. */
+static int listen(struct mhp_notifier *self, struct mhp *m,
+		  const struct mhp_notice *notice)
+{
+	struct listener *l = (struct listener *)(void *)self;
+	mhp_pfn_t pfn = block_start(l->r->mc, notice->block_id);
+	mhp_pfn_t end = pfn + l->r->block_pages;
+
+	(void)m;
+	l->nr[notice->event]++;
+	if (notice->event == MHP_EVENT_MEMMAP_RELEASED)
+		return 0;
+	while (pfn < end && range_serves(l->r, pfn))
+		pfn++;
+	assert_int_equal(notice->usable.start_pfn, pfn);
+	assert_int_equal(mhp_range_end_pfn(notice->usable), end);
+	return 0;
+}
+
+static void test_told(struct machine *mc)
+{
+	struct mhp_range all = block_range(mc, FIRST_BLOCK, NR_RANGE);
+	struct listener l = {.notifier = {.notify = listen}};
+	struct range r;
+	uint64_t i, round;
+
+	for (round = 0; round < 3; round++) {
+		range_add(&r, mc, NR_RANGE, 0);
+		l.r = &r;
+		assert_int_equal(mhp_notifier_register(mc->m, &l.notifier), 0);
+		/* Gaps in the first host, or in the last one. */
+		if (round)
+			range_remove(&r,
+				     round == 1 ? NR_RANGE - 1 : NR_RANGE / 2);
+		for (i = 0; i < NR_RANGE; i++)
+			if (r.known[i])
+				range_online(&r, i, MHP_ONLINE_KERNEL);
+		assert_int_equal(mhp_offline_and_remove(
+					 mc->m, all, MHP_NO_DEADLINE, 0, NULL),
+				 0);
+		assert_int_equal(mhp_notifier_unregister(mc->m, &l.notifier),
+				 0);
+	}
+	assert_int_equal(l.nr[MHP_EVENT_ONLINE], 3 * NR_RANGE - 2);
+	assert_int_equal(l.nr[MHP_EVENT_OFFLINE], 3 * NR_RANGE - 2);
+	assert_int_equal(l.nr[MHP_EVENT_REMOVED], 3 * NR_RANGE);
+	assert_int_equal(l.nr[MHP_EVENT_MEMMAP_RELEASED], 0);
+}
+
 static const struct machine_test tests[] = {
 	{"apart", test_apart}, {"apart_and_failing", test_apart_and_failing},
 	{"group", test_group}, {"resource", test_resource},
 	{"zone", test_zone},   {"all_memmap", test_all_memmap},
+	{"told", test_told},
 };
 
 int main(void)
