@@ -45,9 +45,9 @@
 /* Handles of a pageblock's size that fill() may need. */
 #define TRY_HANDLES 64
 
-static const enum mhp_placement both_placements[] = {MHP_PLACEMENT_EXISTING,
-						     MHP_PLACEMENT_BLOCK};
-#define NR_PLACEMENTS (sizeof(both_placements) / sizeof(both_placements[0]))
+static const enum mhp_placement all_placements[] = {
+	MHP_PLACEMENT_EXISTING, MHP_PLACEMENT_BLOCK, MHP_PLACEMENT_RANGE};
+#define NR_PLACEMENTS (sizeof(all_placements) / sizeof(all_placements[0]))
 
 static inline void expect_text(const struct mhp_report *report,
 			       const char *word)

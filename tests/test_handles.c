@@ -290,7 +290,7 @@ static unsigned int come_and_go(struct mhp_posix *p, uint64_t until_ns)
 	int err;
 
 	while (mhp_hosted_now_ns() < until_ns) {
-		next = plug_blocks(p, 1, both_placements[rounds % 2]);
+		next = plug_blocks(p, 1, all_placements[rounds % 2]);
 		usleep(2000);
 		deadline = mhp_hosted_now_ns() + UINT64_C(20000000000);
 		err = mhp_posix_unplug(p, id, deadline, MHP_OFFLINE_PATIENT,

@@ -76,7 +76,7 @@ static void plug_touches_nothing(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NR_PLACEMENTS; i++) {
-		id = plug_blocks(p, 3, both_placements[i]);
+		id = plug_blocks(p, 3, all_placements[i]);
 		assert_int_equal(region_of(p, id).allocated_bytes, 0);
 		assert_int_equal(unplug(p, id), 0);
 	}
@@ -105,7 +105,7 @@ static void devices_share_a_block(void **state)
 		struct mhp_device_request device = {
 			.range = {region_of(p, id).range.start_pfn + i * pages,
 				  pages},
-			.placement = both_placements[i],
+			.placement = all_placements[i],
 			.nr_reserved_pages = 1,
 		};
 
@@ -174,7 +174,7 @@ static void unplug_gives_memory_back(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < NR_PLACEMENTS; i++) {
-		id = plug_blocks(p, 8, both_placements[i]);
+		id = plug_blocks(p, 8, all_placements[i]);
 		fd = mhp_posix_region_fd(p, id);
 		assert_true(fd >= 0);
 		nr = fill(p, region_of(p, id).range, handles, TRY_HANDLES);
@@ -378,7 +378,7 @@ static void direct_instance(void **state)
 	(void)state;
 	assert_int_equal(stat_of(p).window_bytes, 0);
 	for (size_t i = 0; i < NR_PLACEMENTS; i++) {
-		id = plug_blocks(p, 4, both_placements[i]);
+		id = plug_blocks(p, 4, all_placements[i]);
 		nr = fill(p, region_of(p, id).range, handles, 4);
 		assert_int_equal(nr, 4);
 		assert_int_equal(mhp_check(mhp_posix_mhp(p), NULL), 0);

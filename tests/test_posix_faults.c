@@ -184,14 +184,16 @@ static bool trial_run(const struct subject *subject, struct trial *t,
 
 static void subject_fails(const struct subject *subject)
 {
-	static const uint64_t sizes[] = {1, 3};
-
-	for (unsigned int i = 0; i < 8; i++) {
-		struct trial t = {.placement = both_placements[i & 1],
-				  .nr = sizes[i >> 1 & 1]};
-		enum mhp_posix_fault_how how = i & 4 ? MHP_POSIX_FAIL_FROM_THEN
+	for (unsigned int i = 0; i < 4 * NR_PLACEMENTS; i++) {
+		struct trial t = {.placement = all_placements[i >> 2],
+				  .nr = i & 1 ? 3 : 1};
+		enum mhp_posix_fault_how how = i & 2 ? MHP_POSIX_FAIL_FROM_THEN
 						     : MHP_POSIX_FAIL_ONCE;
 		uint64_t k = 1;
+
+		/* One block is no range. */
+		if (t.placement == MHP_PLACEMENT_RANGE)
+			t.nr++;
 
 		while (trial_run(subject, &t, how, k))
 			assert_true(++k < MANY_CALLS);
@@ -226,7 +228,7 @@ static void device_goes_while_all_fails(void **state)
 {
 	(void)state;
 	for (unsigned int i = 0; i < 2; i++) {
-		struct trial t = {.placement = both_placements[i], .nr = 3};
+		struct trial t = {.placement = all_placements[i], .nr = 3};
 		struct look before, after;
 
 		t.p = small_open_with(0, &t.fault);

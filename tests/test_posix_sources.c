@@ -58,7 +58,7 @@ static void callers_file(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2 * NR_PLACEMENTS; i++) {
-		request.placement = both_placements[i % NR_PLACEMENTS];
+		request.placement = all_placements[i % NR_PLACEMENTS];
 		request.flags = i < NR_PLACEMENTS ? MHP_POSIX_KEEP_CONTENT : 0;
 		assert_int_equal(mhp_posix_plug(p, &request, &id, NULL), 0);
 		nr = fill(p, region_of(p, id).range, handles, TRY_HANDLES);
