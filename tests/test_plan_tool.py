@@ -231,6 +231,36 @@ def test_linux_blocks():
              "\n".join(differences(got, {"block_bytes": block})))
 
 
+def test_blocks():
+    """A size that a kernel never has is refused, and is not among all."""
+    for profile, geometry, block, why in [
+            ("linux-6.12", "arm64-4k", "256M", "sections"),
+            ("linux-7.2", "riscv64", "1G", "sections"),
+            ("linux-6.1", "arm64-64k", "1G", "sections"),
+            ("linux-7.2", "loongarch64", "1G", "sections"),
+            ("linux-7.2", "x86_64", "128G", "at most 64G"),
+            ("linux-7.2", "x86_64", "64G", None),
+            ("linux-7.2", "s390x", "1G", None),
+            ("linux-7.2", "ppc64-64k", "1G", None),
+            ("native", "arm64-4k", "256M", None),
+            ("native", "arm64-64k", "256M", "a section, 512M"),
+            ("native", "ppc64-4k", "8M", "a section, 16M")]:
+        got = plan("--profile", profile, "--geometry", geometry, "--block",
+                   block, "--size", "1T")
+        case(f"{profile} {geometry} with blocks of {block}",
+             "" if got.returncode == (2 if why else 0) and
+             (why or "") in got.stderr else got)
+    got = rows("--profile", "linux-7.2", "--geometry", "all", "--block", "all")
+    blocks = {r["geometry"]: set() for r in got}
+    for row in got:
+        blocks[row["geometry"]].add(row["block_bytes"])
+    case("all blocks are those that there are",
+         "" if not any(r["refused"] for r in got) and
+         {g for g in blocks if len(blocks[g]) == 1} ==
+         {"arm64-4k", "arm64-16k", "arm64-64k", "riscv64", "loongarch64"}
+         else blocks)
+
+
 def test_addr():
     """Where the plug is says how many gigantic pages there are."""
     for addr, bytes_, gigantic in [(None, 4 * GIB, [12, 0, 11, 11]),
@@ -408,6 +438,7 @@ def main():
     test_range()
     test_operator()
     test_linux_blocks()
+    test_blocks()
     test_addr()
     test_kernel()
     test_all()

@@ -410,7 +410,8 @@ static int plan_block_sizes(struct plan_run *run, const char *name)
 	     (g.block_shift == g.section_shift ||
 	      mhp_block_bytes(&g) <= o->size_bytes);
 	     g.block_shift++)
-		status = plan_descriptor_sizes(run, name, &g);
+		if (!plan_block_wrong(o, &g))
+			status = plan_descriptor_sizes(run, name, &g);
 	return status;
 }
 

@@ -77,6 +77,10 @@ const char *plan_placement_name(enum mhp_placement placement);
 uint64_t plan_kernel_block(const struct plan_options *options,
 			   const struct mhp_geometry *geometry);
 
+/** plan_block_wrong() - why there are no memory blocks of that size, or NULL */
+const char *plan_block_wrong(const struct plan_options *options,
+			     const struct mhp_geometry *geometry);
+
 /** plan_boot_end() - the address at which boot memory ends on x86_64 */
 uint64_t plan_boot_end(const struct plan_options *options);
 

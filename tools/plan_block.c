@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory blocks that Linux makes on x86_64: small ones, unless boot memory
- * ends far up; then as large as that end is a multiple of. Without a hypervisor
- * and advice the largest are taken without looking. What it does not do: know
- * the firmware of UV systems, which says a size itself.
+ * The memory blocks that there can be, and those that Linux makes. On x86_64:
+ * small ones, unless boot memory ends far up; then as large as that end is a
+ * multiple of. Without a hypervisor and advice the largest are taken without
+ * looking. (The firmware of UV systems says a size itself: --block.)
  */
 #include "plan.h"
 
@@ -12,6 +12,7 @@
 
 #define SMALLEST_BLOCK (128 * MIB)
 #define LARGEST_BLOCK (2 * GIB)
+#define LARGEST_UV_BLOCK (64 * GIB)
 
 uint64_t plan_boot_end(const struct plan_options *o)
 {
@@ -43,4 +44,38 @@ uint64_t plan_kernel_block(const struct plan_options *o,
 	while (block > SMALLEST_BLOCK && end % block)
 		block /= 2;
 	return block;
+}
+
+/* Whether Linux has no other blocks there. */
+static bool block_is_section(const struct mhp_geometry *g)
+{
+	return g->arch == MHP_ARCH_ARM64 || g->arch == MHP_ARCH_RISCV64 ||
+	       g->arch == MHP_ARCH_LOONGARCH64;
+}
+
+static const char *block_too_small(const struct mhp_geometry *g)
+{
+	switch (g->section_shift) {
+	case 24:
+		return "a memory block is at least a section, 16M";
+	case 27:
+		return "a memory block is at least a section, 128M";
+	default:
+		return "a memory block is at least a section, 512M";
+	}
+}
+
+const char *plan_block_wrong(const struct plan_options *o,
+			     const struct mhp_geometry *g)
+{
+	if (g->block_shift < g->section_shift)
+		return block_too_small(g);
+	if (o->profile == MHP_PROFILE_NATIVE)
+		return NULL;
+	if (block_is_section(g) && g->block_shift != g->section_shift)
+		return "on this architecture Linux's memory blocks are "
+		       "sections";
+	if (g->arch == MHP_ARCH_X86_64 && mhp_block_bytes(g) > LARGEST_UV_BLOCK)
+		return "on x86-64 Linux's memory blocks have at most 64G";
+	return NULL;
 }

@@ -124,11 +124,12 @@ void plan_row_make(struct plan_row *row, const struct plan_options *options)
 		.kernel = true,
 	};
 
-	if (mhp_geometry_check(g, &report)) {
-		row->refused = true;
+	row->why = plan_block_wrong(options, g);
+	if (!row->why && mhp_geometry_check(g, &report))
 		row->why = plan_refusal(&report);
+	row->refused = row->why != NULL;
+	if (row->refused)
 		return;
-	}
 	row->addr_bytes = plan_addr(options, g);
 	row->why = plan_misfit(options, row);
 	request.range = mhp_range_make(
