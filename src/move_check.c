@@ -28,8 +28,8 @@ int move_check_state(const struct move *mv, struct mhp_report *report)
 
 	if (block_has(status, BLOCK_BOOT))
 		return report_rule(report, MHP_ERR_OPNOTSUPP, MHP_STAGE_MOVE,
-				   MHP_WHY_PLACEMENT_REFUSED, 0,
-				   "the memmap of boot memory does not move");
+				   MHP_WHY_BOOT_MEMORY, 0,
+				   "nor does its memmap move");
 	if (block_has(status, BLOCK_EJECTING) ||
 	    (life != MHP_BLOCK_ONLINE && life != MHP_BLOCK_OFFLINE))
 		return move_fail(mv, MHP_ERR_BUSY, MHP_WHY_TRANSITION, report);

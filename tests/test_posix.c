@@ -3,6 +3,7 @@
  * Real memory that is plugged into this process and unplugged: what is touched,
  * what is mapped where, and what the system gets back.
  */
+#include "mhp/move.h"
 #include "posix_support.h"
 
 #include <stdlib.h>
@@ -389,6 +390,40 @@ static void direct_instance(void **state)
 	check_close(p);
 }
 
+/* Pages are in use, and pinned, while their memmap moves to and fro. */
+static void memmaps_move(void **state)
+{
+	struct mhp_posix *p = small_open(MHP_POSIX_NO_EXTRA);
+	struct mhp *m = mhp_posix_mhp(p);
+	uint32_t id = plug_blocks(p, 2, MHP_PLACEMENT_BLOCK);
+	uint64_t block = region_of(p, id).range.start_pfn / 2048;
+	mhp_handle_t handles[TRY_HANDLES];
+	unsigned int nr = fill(p, region_of(p, id).range, handles, 4), round;
+	uint64_t *word = mhp_handle_pin(p, handles[0]);
+
+	(void)state;
+	assert_non_null(word);
+	for (round = 0; round < 10; round++) {
+		*word = round;
+		assert_int_equal(mhp_memmap_move(m, block,
+						 MHP_PLACEMENT_EXISTING,
+						 MHP_NO_DEADLINE, NULL),
+				 0);
+		assert_int_equal(mhp_check(m, NULL), 0);
+		assert_int_equal(*word, round);
+		assert_int_equal(mhp_memmap_move(m, block, MHP_PLACEMENT_BLOCK,
+						 MHP_NO_DEADLINE, NULL),
+				 0);
+		assert_int_equal(mhp_check(m, NULL), 0);
+		assert_int_equal(*word, round);
+	}
+	assert_int_equal(mhp_handle_unpin(p, handles[0]), 0);
+	while (nr)
+		assert_int_equal(mhp_handle_free(p, handles[--nr]), 0);
+	assert_int_equal(unplug(p, id), 0);
+	check_close(p);
+}
+
 static void populate_modes(void **state)
 {
 	struct mhp_geometry g = small_geometry();
@@ -490,6 +525,7 @@ int main(void)
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(provide_and_withdraw),
 		cmocka_unit_test(added_again_reads_zero),
+		cmocka_unit_test(memmaps_move),
 		cmocka_unit_test(direct_instance),
 		cmocka_unit_test(populate_modes),
 		cmocka_unit_test(too_many_mappings),

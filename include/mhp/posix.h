@@ -52,6 +52,11 @@ enum mhp_posix_populate {
  * regions that cannot be mapped page by page: hugetlbfs and device-dax.
  */
 #define MHP_POSIX_DIRECT (1u << 0)
+/**
+ * Nobody uses the embedder's bytes of descriptors (mhp_config.no_extra). Then
+ * memmaps of memory that is in use can move (mhp/move.h).
+ */
+#define MHP_POSIX_NO_EXTRA (1u << 1)
 
 /**
  * struct mhp_posix_config - how an instance opens
@@ -60,7 +65,7 @@ enum mhp_posix_populate {
  */
 struct mhp_posix_config {
 	uint32_t size_bytes; /* sizeof(struct mhp_posix_config), or 0 */
-	uint32_t flags;	     /* MHP_POSIX_DIRECT */
+	uint32_t flags;	     /* MHP_POSIX_DIRECT, NO_EXTRA */
 	/*
 	 * NULL: pages of the host, pageblocks of 2 MiB, sections and blocks of
 	 * 128 MiB, descriptors of 16 bytes, twice as many allocation cursors as

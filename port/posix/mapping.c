@@ -26,13 +26,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "mhp/port.h"
 #include "posix_internal.h"
 
 #define MAX_MAP_COUNT_FILE "/proc/sys/vm/max_map_count"
 /* The engine works on, so a few mappings are always free. */
 #define MAP_COUNT_SLACK 8
+/* How long to wait until the process has given a mapping back. */
+#define REMAP_RETRY_NS 1000000
 #define GIB (UINT64_C(1) << 30)
 #define MIB (UINT64_C(1) << 20)
 
@@ -40,6 +44,10 @@ static const char too_many_mappings[] =
 	"vm.max_map_count is reached: every block that carries its memmap "
 	"takes "
 	"a mapping; plug with placement existing or larger blocks, or raise it";
+
+static const char memmap_nowhere[] = "the memmap is on memory of no region";
+static const char remap_waits[] = "posix: a memmap that moves waits for a "
+				  "mapping: vm.max_map_count is reached";
 
 static uint64_t max_map_count(void)
 {
@@ -88,6 +96,22 @@ static int map_failed(struct mhp_posix *p)
 	return mhp_posix_failed(p, code, "the system refused to map memory");
 }
 
+/* A memmap may come to consist of single pages, each a mapping of its own. */
+int mhp_posix_remap_prepare(void *ctx, uint64_t offset_bytes,
+			    uint64_t size_bytes)
+{
+	struct mhp_posix *p = ctx;
+	uint64_t most = mhp_pages_from_bytes(&p->geometry, size_bytes);
+	int err = mhp_posix_fails(p);
+
+	(void)offset_bytes;
+	if (err)
+		return err;
+	if (map_count() + most + MAP_COUNT_SLACK >= max_map_count())
+		return mhp_posix_failed(p, MHP_ERR_NFILE, too_many_mappings);
+	return 0;
+}
+
 static bool span_has(const struct mhp_posix_span *span, uintptr_t address)
 {
 	uintptr_t base = (uintptr_t)span->base;
@@ -112,20 +136,22 @@ uint64_t mhp_posix_nr_mappings(const struct mhp_posix *p)
 	return count;
 }
 
+static bool map_over(void *at, uint64_t size_bytes, int fd,
+		     uint64_t offset_bytes)
+{
+	return mmap(at, size_bytes, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd,
+		    (off_t)offset_bytes) != MAP_FAILED;
+}
+
 static int map_file(struct mhp_posix *p, void *at, uint64_t size_bytes, int fd,
 		    uint64_t offset_bytes)
 {
 	int err = mhp_posix_fails(p);
-	void *got;
 
 	if (err)
 		return err;
-	got = mmap(at, size_bytes, PROT_READ | PROT_WRITE,
-		   MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd,
-		   (off_t)offset_bytes);
-	if (got == MAP_FAILED)
-		return map_failed(p);
-	return 0;
+	return map_over(at, size_bytes, fd, offset_bytes) ? 0 : map_failed(p);
 }
 
 /* Covers a mapping with nothing; see invariant 2 for when that is refused. */
@@ -250,8 +276,7 @@ int mhp_posix_map_memmap(void *ctx, uint64_t offset_bytes, uint64_t size_bytes,
 
 	reg = mhp_posix_region_at(p, backing, &file_bytes);
 	if (!reg)
-		return mhp_posix_failed(p, MHP_ERR_FAULT,
-					"the memmap is on memory of no region");
+		return mhp_posix_failed(p, MHP_ERR_FAULT, memmap_nowhere);
 	err = map_file(p, p->window.base + offset_bytes, size_bytes, reg->fd,
 		       file_bytes);
 	if (!err)
@@ -268,4 +293,29 @@ void mhp_posix_unmap_memmap(void *ctx, uint64_t offset_bytes,
 	cover(p, p->window.base + offset_bytes, size_bytes);
 	__atomic_fetch_sub(&p->window_mapped_bytes, size_bytes,
 			   __ATOMIC_RELAXED);
+}
+
+/* The old mapping is replaced in one step. Others of the process may have taken
+ * the mappings that were free when this was prepared; then it takes longer. */
+void mhp_posix_remap_memmap(void *ctx, uint64_t offset_bytes,
+			    uint64_t size_bytes, mhp_pfn_t backing_pfn)
+{
+	const struct timespec moment = {.tv_nsec = REMAP_RETRY_NS};
+	struct mhp_posix *p = ctx;
+	struct mhp_range backing = mhp_range_make(
+		backing_pfn, mhp_pages_from_bytes(&p->geometry, size_bytes));
+	struct mhp_posix_reg *reg;
+	uint64_t file_bytes;
+	bool told = false;
+
+	reg = mhp_posix_region_at(p, backing, &file_bytes);
+	if (!reg)
+		mhp_port_panic(__FILE__, __LINE__, memmap_nowhere);
+	while (!map_over(p->window.base + offset_bytes, size_bytes, reg->fd,
+			 file_bytes)) {
+		if (!told && p->log)
+			p->log(p->log_ctx, 1, remap_waits);
+		told = true;
+		nanosleep(&moment, NULL);
+	}
 }

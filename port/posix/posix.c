@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mhp/hosted.h"
 #include "posix_internal.h"
 
 #define GIB (UINT64_C(1) << 30)
@@ -165,6 +166,12 @@ static void log_line(void *ctx, int level, const char *line)
 		p->log(p->log_ctx, level, line);
 }
 
+static bool wait_move(void *ctx)
+{
+	(void)ctx;
+	return mhp_hosted_wait_move();
+}
+
 static void ops_fill(struct mhp_posix *p)
 {
 	bool direct = p->flags & MHP_POSIX_DIRECT;
@@ -184,6 +191,9 @@ static void ops_fill(struct mhp_posix *p)
 		.mutex_unlock = mutex_unlock,
 		.now_ns = now_ns,
 		.scrub = mhp_posix_scrub,
+		.remap_memmap = direct ? NULL : mhp_posix_remap_memmap,
+		.remap_prepare = direct ? NULL : mhp_posix_remap_prepare,
+		.wait_move = wait_move,
 		.pagetable_bytes = pagetable_bytes,
 		.log = log_line,
 	};
@@ -324,6 +334,7 @@ static int engine_start(struct mhp_posix *p,
 		.dma32_end_pfn = config->dma32_end_pfn,
 		.profile = config->profile,
 		.memmap_on_memory = config->memmap_on_memory,
+		.no_extra = p->flags & MHP_POSIX_NO_EXTRA,
 	};
 	size_t size_bytes = mhp_size_needed(&engine);
 	int err;

@@ -83,7 +83,7 @@ struct mhp_posix_span {
 struct mhp_posix {
 	struct mhp_geometry geometry;
 	struct mhp_ops ops;
-	uint32_t flags; /* MHP_POSIX_DIRECT */
+	uint32_t flags; /* MHP_POSIX_* */
 	enum mhp_posix_populate populate;
 	void (*log)(void *ctx, int level, const char *line);
 	void *log_ctx;
@@ -192,6 +192,10 @@ int mhp_posix_map_linear(void *ctx, struct mhp_range range, void **va);
 void mhp_posix_unmap_linear(void *ctx, struct mhp_range range);
 int mhp_posix_map_memmap(void *ctx, uint64_t offset_bytes, uint64_t size_bytes,
 			 mhp_pfn_t backing_pfn);
+int mhp_posix_remap_prepare(void *ctx, uint64_t offset_bytes,
+			    uint64_t size_bytes);
+void mhp_posix_remap_memmap(void *ctx, uint64_t offset_bytes,
+			    uint64_t size_bytes, mhp_pfn_t backing_pfn);
 void mhp_posix_unmap_memmap(void *ctx, uint64_t offset_bytes,
 			    uint64_t size_bytes);
 
