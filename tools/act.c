@@ -213,6 +213,24 @@ static void act_balloon_remove(struct machine *machine,
 	machine_balloon_remove(machine, line->words[0], o);
 }
 
+static void act_move_memmap(struct machine *machine,
+			    const struct scenario_line *line,
+			    struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_move_memmap(machine, line->options[OPTION_BLOCK],
+			    (enum memmap_target)line->options[OPTION_TO], o);
+}
+
+static void act_evict_memmaps(struct machine *machine,
+			      const struct scenario_line *line,
+			      struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_evict_memmaps(machine, line->options[OPTION_BLOCK],
+			      (enum memmap_target)line->options[OPTION_TO], o);
+}
+
 static void act_write(struct machine *machine, const struct scenario_line *line,
 		      struct snapshot *snap, struct outcome *o)
 {
@@ -302,6 +320,8 @@ static act_function *const act_functions[SCENARIO_NR_VERBS] = {
 	[SCENARIO_BALLOON_INFLATE] = act_balloon_inflate,
 	[SCENARIO_BALLOON_DEFLATE] = act_balloon_deflate,
 	[SCENARIO_BALLOON_REMOVE] = act_balloon_remove,
+	[SCENARIO_MOVE_MEMMAP] = act_move_memmap,
+	[SCENARIO_EVICT_MEMMAPS] = act_evict_memmaps,
 	[SCENARIO_WRITE] = act_write,
 	[SCENARIO_CAT] = act_cat,
 	[SCENARIO_FILL] = act_fill,

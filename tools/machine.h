@@ -138,6 +138,19 @@ int machine_write(struct machine *machine, const char *path, const char *word,
 /** machine_cat() - read a view into @o->value, without the final newline */
 int machine_cat(struct machine *machine, const char *path, struct outcome *o);
 
+/** Where memmaps can be moved to. */
+enum memmap_target {
+	MEMMAP_TO_EXISTING = 0,
+	MEMMAP_TO_BLOCK,
+};
+
+/** machine_move_memmap() - move the memmap of a block */
+int machine_move_memmap(struct machine *machine, uint64_t block_id,
+			enum memmap_target to, struct outcome *o);
+/** machine_evict_memmaps() - move all that others have on a block */
+int machine_evict_memmaps(struct machine *machine, uint64_t block_id,
+			  enum memmap_target to, struct outcome *o);
+
 int machine_fill(struct machine *machine, const char *name, uint64_t size_bytes,
 		 uint64_t node, struct outcome *o);
 int machine_pin(struct machine *machine, const char *name, struct outcome *o);

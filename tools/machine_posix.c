@@ -14,6 +14,7 @@ static int posix_start(struct machine *machine, struct mhp_report *report)
 	const struct machine_layout *l = &machine->layout;
 	struct mhp_posix_config config = {
 		.size_bytes = sizeof(config),
+		.flags = MHP_POSIX_NO_EXTRA,
 		.geometry = &l->geometry,
 		.boot = l->boot,
 		.nr_boot = l->nr_boot,

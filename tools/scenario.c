@@ -41,6 +41,7 @@ static const char *const memmap_choices[] = {"off",   "on",   "force",
 					     "range", "auto", NULL};
 static const char *const device_memmap_choices[] = {"off", "on", NULL};
 static const char *const pmem_memmap_choices[] = {"device", "existing", NULL};
+static const char *const to_choices[] = {"existing", "block", NULL};
 static const char *const auto_online_choices[] = {
 	"offline", "online", "online_kernel", "online_movable", NULL};
 static const char *const policy_choices[] = {"contig-zones", "auto-movable",
@@ -87,6 +88,7 @@ static const struct option_spec option_specs[SCENARIO_NR_OPTIONS] = {
 	[OPTION_PMEM_MEMMAP] = CHOICE("memmap", PMEM_MEMMAP_DEFAULT,
 				      pmem_memmap_choices),
 	[OPTION_RESERVE] = SIZE("reserve", 0),
+	[OPTION_TO] = CHOICE("to", 0, to_choices),
 };
 
 struct command_spec {
@@ -155,6 +157,10 @@ static const struct command_spec command_specs[SCENARIO_NR_VERBS] = {
 	{"balloon_deflate", "balloon_deflate ID size=SIZE", 1, 1, BIT(SIZE),
 	 BIT(SIZE)},
 	{"balloon_remove", "balloon_remove ID", 1, 1, 0, 0},
+	{"move_memmap", "move_memmap block=N to=existing|block", 0, 0,
+	 BIT(BLOCK) | BIT(TO), BIT(BLOCK) | BIT(TO)},
+	{"evict_memmaps", "evict_memmaps block=N to=existing|block", 0, 0,
+	 BIT(BLOCK) | BIT(TO), BIT(BLOCK) | BIT(TO)},
 	{"write", "write PATH [VALUE]", 1, 2, 0, 0},
 	{"cat", "cat PATH", 1, 1, 0, 0},
 	{"fill", "fill NAME size=SIZE [node=N]", 1, 1, BIT(SIZE) | BIT(NODE),
@@ -226,7 +232,7 @@ static void list_add(char *list, size_t room, const char *name)
 
 static int wrong_verb(const struct scenario *s, const char *word)
 {
-	char list[512] = "";
+	char list[1024] = "";
 	unsigned int i;
 
 	for (i = 0; i < SCENARIO_NR_VERBS; i++)
