@@ -52,6 +52,23 @@ uint64_t altmap_memmap_pages(const struct mhp_geometry *g, uint64_t nr_pages)
 	       g->page_shift;
 }
 
+/* What of a piece can be lent: where descriptors of a pageblock are several
+ * whole pages; and not the pages in whose own descriptors a state hides. */
+static void altmap_layout_lend(struct layout *l)
+{
+	uint64_t bytes = (uint64_t)l->pageblock_pages * l->descriptor_bytes;
+	uint64_t nr_pages = bytes >> l->page_shift;
+
+	l->lend_pages = bytes == nr_pages << l->page_shift && nr_pages > 1
+				? (uint32_t)nr_pages
+				: 0;
+	l->lend_from = 0;
+	if (!l->hosted_state_offset)
+		l->lend_from = ((uint32_t)l->state_bytes + l->descriptor_bytes -
+				1) /
+			       l->descriptor_bytes;
+}
+
 void altmap_layout(const struct mhp_geometry *g, struct layout *layout)
 {
 	uint64_t page_bytes = mhp_page_bytes(g);
@@ -63,6 +80,7 @@ void altmap_layout(const struct mhp_geometry *g, struct layout *layout)
 	if (layout->memmap_pages * g->descriptor_bytes >= layout->state_bytes) {
 		layout->hosted_state_offset = 0;
 		layout->hosted_pages = layout->memmap_pages;
+		altmap_layout_lend(layout);
 		return;
 	}
 	layout->hosted_state_offset = altmap_align(layout->memmap_bytes,
@@ -71,6 +89,7 @@ void altmap_layout(const struct mhp_geometry *g, struct layout *layout)
 						    layout->state_bytes,
 					    page_bytes) /
 			       page_bytes;
+	altmap_layout_lend(layout);
 }
 
 bool altmap_fits(const struct layout *layout)

@@ -16,6 +16,7 @@
 #include "device.h"
 #include "gate.h"
 #include "group.h"
+#include "lent.h"
 #include "node.h"
 #include "phase.h"
 #include "resource.h"
@@ -29,6 +30,7 @@ struct check_sums {
 	uint64_t hosted_pages;
 	uint64_t existing_state_bytes;
 	uint64_t existing_memmap_bytes;
+	uint64_t nr_lent;
 };
 
 static int check_broken(struct mhp_report *report, uint32_t rule, mhp_pfn_t pfn)
@@ -72,9 +74,9 @@ static uint64_t check_memmap_pages(const struct mhp *m,
 {
 	uint64_t status = block_status(blk);
 
-	if (block_has(status, BLOCK_RANGE))
-		return check_host_pages(m, blk);
-	return block_has(status, BLOCK_HOSTED) ? m->layout.hosted_pages : 0;
+	return block_has(status, BLOCK_RANGE | BLOCK_HOSTED)
+		       ? check_host_pages(m, blk)
+		       : 0;
 }
 
 /* INV-14: the record's state, zone and list agree. */
@@ -161,7 +163,7 @@ static int check_chain(struct mhp *m, const struct span *span,
 	return 0;
 }
 
-static int check_placement(struct mhp *m, const struct mhp_block *blk,
+static int check_placement(struct mhp *m, struct mhp_block *blk,
 			   struct check_sums *sums, struct mhp_report *report)
 {
 	struct span span = block_span(m, blk, 0);
@@ -170,6 +172,7 @@ static int check_placement(struct mhp *m, const struct mhp_block *blk,
 	if (block_has(status, BLOCK_BOOT))
 		return 0;
 	sums->nr_added++;
+	sums->nr_lent += lent_in_block(m, blk);
 	sums->hosted_pages += block_memmap_pages(status);
 	if (block_has(status, BLOCK_RANGE))
 		return check_host(m, blk)
@@ -320,7 +323,8 @@ static int check_device_ranges(struct mhp *m, struct check_sums *sums,
 	return err;
 }
 
-/* INV-13: the accounts of memory taken are the sums over the blocks. */
+/* INV-13, INV-29: the accounts of memory taken, and lent, are the sums over the
+ * blocks. */
 static int check_accounts(struct mhp *m, const struct check_sums *sums,
 			  struct mhp_report *report)
 {
@@ -330,7 +334,9 @@ static int check_accounts(struct mhp *m, const struct check_sums *sums,
 	    mhp_bytes_from_pages(&m->geometry, sums->hosted_pages) !=
 		    m->hosted_bytes)
 		return check_broken(report, 13, MHP_PFN_NONE);
-	return 0;
+	return sums->nr_lent == m->nr_lent
+		       ? 0
+		       : check_broken(report, 29, MHP_PFN_NONE);
 }
 
 /* INV-17: leaves that exist have an entry. */

@@ -46,7 +46,7 @@ static bool check_host_pointers(const struct mhp *m,
 	       blk->state == head->linear + altmap_range_state(&m->layout, i);
 }
 
-/* Gaps are noted if there are any, and only then. */
+/* Gaps are noted if there are any; or if there were, of lent pages. */
 static bool check_host_gaps(const struct mhp *m, const struct mhp_block *blk,
 			    const struct host_range *range)
 {
@@ -57,8 +57,8 @@ static bool check_host_gaps(const struct mhp *m, const struct mhp_block *blk,
 	nr = nr > off ? nr - off : 0;
 	if (nr > m->layout.block_pages)
 		nr = m->layout.block_pages;
-	return block_has(status, BLOCK_GAPS) ==
-	       (block_memmap_pages(status) != nr);
+	return block_has(status, BLOCK_GAPS) ||
+	       block_memmap_pages(status) == nr;
 }
 
 /* Known, adjacent in the linear map, and online if the block is. */
@@ -71,7 +71,8 @@ static bool check_host_hosts(struct mhp *m, const struct mhp_block *blk)
 	for (; pfn < mhp_range_end_pfn(piece); pfn++) {
 		const struct mhp_block *host = section_block(m, pfn);
 
-		if (!host || !host_has(m, host, pfn))
+		if (!host ||
+		    (!host_has(m, host, pfn) && !host_lends(m, host, pfn)))
 			return false;
 		if (serves && !block_serves(block_status(host)))
 			return false;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * INV-07 to INV-12, INV-25: words, rows, tails and hints of pageblocks. Each
- * function checks one rule and returns whether it holds.
+ * INV-07 to INV-12, INV-24, INV-25, INV-29: words, rows, tails and hints of
+ * pageblocks. Each function checks one rule and returns whether it holds.
  */
 #include "check_pageblock.h"
 
+#include "host.h"
+#include "lent.h"
 #include "section.h"
 #include "withheld.h"
 
@@ -211,6 +213,21 @@ static bool check_withheld(const struct subject *s)
 	return true;
 }
 
+/* INV-29: who lends can, and is all free or all in use; what has lent pages
+ * says so, and holds nothing that does not move. */
+static bool check_lent(const struct subject *s)
+{
+	bool guests = s->word & PB_GUESTS;
+
+	if (s->word & PB_LENT &&
+	    (s->word & PB_SMALL || !lent_any(s->m, s->pb.blk) ||
+	     !lent_of(s->m, 0, &s->pb).nr_pages))
+		return false;
+	if (guests != host_has_guests(s->m, &s->pb))
+		return false;
+	return !guests || !(s->word & PB_UNMOVABLE);
+}
+
 static const struct {
 	uint32_t rule;
 	bool (*holds)(const struct subject *s);
@@ -218,7 +235,7 @@ static const struct {
 	{7, check_isolation}, {8, check_word},	  {9, check_kept},
 	{10, check_rows},     {10, check_tails},  {10, check_heads},
 	{11, check_hints},    {11, check_closed}, {24, check_withheld},
-	{25, check_chain},
+	{25, check_chain},    {29, check_lent},
 };
 
 uint32_t check_pageblocks(struct mhp *m, struct mhp_block *blk, mhp_pfn_t *pfn)

@@ -71,9 +71,11 @@ _Static_assert(MHP_MAX_NODES <= 64, "a node is six bits");
 #define BLOCK_SCRUB (1u << 4)	 /* overwrite when removed */
 #define BLOCK_MANY (1u << 5)	 /* pages in several zones or nodes */
 #define BLOCK_EJECTING (1u << 6) /* an eject has it: others keep off */
-#define BLOCK_WITHHELD (1u << 7) /* has, or has had, withheld pages */
-#define BLOCK_MERGE (1u << 8)	 /* its resource may grow into neighbours */
-#define BLOCK_FIRST (1u << 9)	 /* a resource begins here */
+#define BLOCK_WITHHELD \
+	(1u << 7)	      /* its words hold, or have held, what outlives
+				    offline: withheld pages, lent ones */
+#define BLOCK_MERGE (1u << 8) /* its resource may grow into neighbours */
+#define BLOCK_FIRST (1u << 9) /* a resource begins here */
 #define BLOCK_INACCESSIBLE (1u << 10) /* touched while it is online only */
 #define BLOCK_LATE_KERNEL (1u << 11)  /* see online_late_type() */
 #define BLOCK_LATE_MOVABLE (1u << 12)
@@ -81,8 +83,8 @@ _Static_assert(MHP_MAX_NODES <= 64, "a node is six bits");
 	(1u << 13) /* memmap and state in those of a range; with
 				  HOSTED: the first block of that range */
 #define BLOCK_GAPS \
-	(1u << 14) /* pages of it that held memmaps of others are
-				  usable again */
+	(1u << 14) /* pages of it that held memmaps are, or were, usable
+				  again */
 
 struct mhp_block {
 	mhp_pfn_t start_pfn;	/* [const] */
@@ -239,6 +241,9 @@ struct layout {
 	uint64_t memmap_pages;	      /* the same, rounded up */
 	uint64_t hosted_pages;	      /* memmap and state of a block */
 	uint64_t hosted_state_offset; /* from the block's first byte */
+	uint32_t lend_pages; /* that the descriptors of a pageblock fill; 0:
+				nothing can be lent */
+	uint64_t lend_from;  /* first page of a piece that can be lent */
 };
 
 /* One processor's preferred places to allocate: pfns of rows, by mobility and
@@ -312,6 +317,7 @@ struct mhp {
 	uint64_t existing_memmap_bytes; /* [mutex] */
 	uint64_t existing_state_bytes;	/* [mutex] */
 	uint64_t hosted_bytes;		/* [mutex] */
+	uint64_t nr_lent;		/* [mutex] pages of memmaps */
 	struct counters counters;
 	void *firmware; /* [rcu] what view_firmware.c shows, or NULL */
 };

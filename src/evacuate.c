@@ -75,6 +75,8 @@ static int move_target(struct mhp *m, const struct frame_head *head,
 		.node_plus_1 = (uint16_t)(node + 1),
 		.owner = desc_owner(desc),
 		.cookie = desc_cookie(desc),
+		/* Its holder has promised that. */
+		.flags = head->lends ? MHP_ALLOC_NO_TAILS : 0,
 	};
 
 	if (head->nr_pages > m->layout.pageblock_pages)

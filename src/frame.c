@@ -15,6 +15,7 @@
 #include "device.h"
 #include "gate.h"
 #include "host.h"
+#include "lent.h"
 #include "section.h"
 #include "withheld.h"
 
@@ -42,7 +43,8 @@ static unsigned int frame_class(const struct mhp *m, unsigned int order)
 /* Requests that a cursor serves: no constraint but a preferred node. */
 static bool frame_is_plain(const struct mhp_request *request)
 {
-	return !(request->flags | request->zone_limit | request->align_order) &&
+	return !((request->flags & ~MHP_ALLOC_NO_TAILS) | request->zone_limit |
+		 request->align_order) &&
 	       !(request->node_mask | request->limit_pfn);
 }
 
@@ -167,6 +169,7 @@ static struct search frame_begin(struct mhp *m,
 		.limit_pfn = request->limit_pfn ? request->limit_pfn
 						: MHP_PFN_NONE,
 		.nr_pageblocks = frame_nr_pageblocks(m, request->order),
+		.no_tails = request->flags & MHP_ALLOC_NO_TAILS || m->no_extra,
 	};
 
 	/* A chain may be longer than its alignment. */
@@ -244,7 +247,8 @@ static bool frame_owner_known(const struct mhp *m, uint16_t owner)
 static bool frame_valid(const struct mhp *m, const struct mhp_request *r)
 {
 	if (UNLIKELY((r->size_bytes && r->size_bytes != sizeof(*r)) ||
-		     r->flags & ~(MHP_ALLOC_THIS_NODE | MHP_ALLOC_THIS_ZONE) ||
+		     r->flags & ~(MHP_ALLOC_THIS_NODE | MHP_ALLOC_THIS_ZONE |
+				  MHP_ALLOC_NO_TAILS) ||
 		     r->order > m->layout.max_order ||
 		     r->align_order > m->layout.max_order ||
 		     r->mobility > MHP_MOVABLE ||
@@ -534,7 +538,8 @@ void *mhp_frame_extra(struct mhp *m, mhp_pfn_t pfn)
 	dev = device_beside(m, blk, pfn);
 	if (dev)
 		extra = device_desc(m, dev, pfn) + MHP_DESC_ENGINE_BYTES;
-	else if (blk && block_serves(block_status(blk)))
+	else if (blk && block_serves(block_status(blk)) &&
+		 !lent_hides(m, blk, pfn))
 		extra = desc_word(m, blk, pfn) + 1;
 	mhp_port_read_unlock();
 	return extra;

@@ -26,8 +26,9 @@ struct search {
 	unsigned int align;	/* order of the alignment, at least order */
 	uint64_t nr_pageblocks; /* above 1: a chain of so many; else order
 				   counts */
-	bool emptied; /* of a chain: empty ones that a cursor prefers, too */
-	bool lost;    /* of a chain: somebody was quicker */
+	bool emptied;  /* of a chain: empty ones that a cursor prefers, too */
+	bool lost;     /* of a chain: somebody was quicker */
+	bool no_tails; /* pageblocks that have lent descriptors do, too */
 	mhp_pfn_t limit_pfn; /* exclusive, MHP_PFN_NONE: none */
 	unsigned int node;   /* of the zone that is being searched */
 	enum mhp_zone_type zone;
@@ -54,6 +55,10 @@ int frame_search(struct search *s);
 
 /** frame_search_chain() - take a chain in the zone that is being searched */
 bool frame_search_chain(struct search *s);
+
+/** frame_may_open() - whether a request may take a pageblock with that word, a
+ * free value: not everybody may where something is lent (lent.h) */
+bool frame_may_open(const struct search *s, uint64_t word);
 
 /** frame_is_whole() - whether a free pageblock, never used or not, can be part
  * of an allocation of all of it */
@@ -111,6 +116,7 @@ struct frame_head {
 	uint64_t nr_pages;
 	unsigned int order; /* the smallest that holds them */
 	mhp_word_t *desc;   /* valid descriptor, if nothing is in flight */
+	bool lends;	    /* its first pageblock does, see lent.h */
 };
 
 /** frame_whole_head() - the allocation that a HUGE pageblock is part of.
@@ -124,6 +130,11 @@ bool frame_whole_head(struct mhp *m, const struct pageblock *pb,
  * with the block kept by the mutex. */
 bool frame_next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 		     struct frame_head *head);
+
+/** frame_is_at() - whether exactly these pages are an allocation, and not of
+ * the engine. [mutex] */
+bool frame_is_at(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages,
+		 struct frame_head *head);
 
 /** frame_head_of() - the allocation that a page is part of; likewise */
 bool frame_head_of(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,

@@ -50,7 +50,8 @@ static bool look_one(const struct search *s, const struct pageblock *pb)
 		return (word & (PB_SMALL | PB_MIXED | PB_ISOLATED)) ==
 			       PB_SMALL &&
 		       pageblock_empty(s->m, pb, word);
-	return pageblock_is_free(word) && frame_is_whole(s, pb, word);
+	return pageblock_is_free(word) && frame_may_open(s, word) &&
+	       frame_is_whole(s, pb, word);
 }
 
 /* How many of the first @nr pageblocks from @i of a block on look free. @next
@@ -123,7 +124,8 @@ static bool take_one(struct search *s, const struct pageblock *pb, uint64_t i)
 		pageblock_close(s->m, pb, true);
 		word = mhp_port_load_seq(pb->word);
 	}
-	taken = pageblock_is_free(word) && !(word & PB_MIXED) &&
+	taken = pageblock_is_free(word) && frame_may_open(s, word) &&
+		!(word & PB_MIXED) &&
 		frame_open(s, pb, word, take_grant(s, i), &failed);
 	if (!taken && !failed)
 		s->lost = true;

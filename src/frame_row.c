@@ -336,6 +336,7 @@ static bool head_in_pageblock(struct mhp *m, const struct pageblock *pb,
 			continue;
 		index = (row << m->layout.row_order) +
 			(unsigned int)__builtin_ctzll(heads);
+		head->lends = false;
 		head->pfn = pageblock_pfn(m, pb) + index;
 		head->order = head_order(m, pb, index);
 		head->nr_pages = UINT64_C(1) << head->order;
@@ -356,6 +357,17 @@ bool frame_head_of(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 			return true;
 	}
 	return false;
+}
+
+bool frame_is_at(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages,
+		 struct frame_head *head)
+{
+	struct mhp_block *blk = section_block(m, pfn);
+
+	return blk && block_serves(block_status(blk)) &&
+	       frame_head_of(m, blk, pfn, head) && head->pfn == pfn &&
+	       head->nr_pages == nr_pages &&
+	       desc_owner(mhp_port_load(head->desc)) != OWNER_MEMMAP;
 }
 
 bool frame_next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,

@@ -187,7 +187,7 @@ static uint64_t open_first(struct search *s, const struct pageblock *pb)
 }
 
 /* End OPENING: the word becomes @word, unless it was isolated meanwhile. How
- * many pages are withheld stays as it is. */
+ * many pages are withheld, and what is lent, stays as it is. */
 static bool open_finish(const struct pageblock *pb, uint64_t word,
 			uint64_t grant)
 {
@@ -198,7 +198,7 @@ static bool open_finish(const struct pageblock *pb, uint64_t word,
 		next = old & PB_ISOLATED
 			       ? word | (old & (PB_ISOLATED | PB_MIXED))
 			       : word | grant;
-		next |= old & PB_WITHHELD;
+		next |= old & (PB_WITHHELD | PB_LENT | PB_GUESTS);
 	} while (!mhp_port_cas(pb->word, &old, next));
 	return !(old & PB_ISOLATED);
 }
@@ -236,6 +236,17 @@ static bool search_whole(const struct search *s)
 	return s->order == s->m->layout.pageblock_order;
 }
 
+bool frame_may_open(const struct search *s, uint64_t word)
+{
+	bool whole = s->nr_pageblocks > 1 || search_whole(s);
+
+	if (LIKELY(!(word & (PB_LENT | PB_GUESTS))))
+		return true;
+	if (word & PB_GUESTS && s->expect & PB_UNMOVABLE)
+		return false;
+	return !(word & PB_LENT) || (whole && s->no_tails);
+}
+
 bool frame_is_whole(const struct search *s, const struct pageblock *pb,
 		    uint64_t word)
 {
@@ -251,7 +262,7 @@ static bool open_try(struct search *s, const struct pageblock *pb,
 
 	if (!pageblock_is_free(word))
 		return false;
-	if (!search_in_zone(s, pb) ||
+	if (!search_in_zone(s, pb) || !frame_may_open(s, word) ||
 	    pageblock_pfn(s->m, pb) + (UINT64_C(1) << s->order) >
 		    s->limit_pfn ||
 	    (search_whole(s) && !frame_is_whole(s, pb, word))) {

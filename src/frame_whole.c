@@ -83,6 +83,7 @@ bool frame_whole_head(struct mhp *m, const struct pageblock *pb,
 		return false;
 	if (word & PB_RUNS)
 		nr = chain_length(m, &first);
+	head->lends = word & PB_LENT;
 	head->pfn = pageblock_pfn(m, &first);
 	head->desc = desc_word(m, first.blk, head->pfn);
 	head->nr_pages = nr << m->layout.pageblock_order;
@@ -145,7 +146,7 @@ int frame_free_whole(struct mhp *m, const struct pageblock *pb,
 		     enum mhp_why *why)
 {
 	uint64_t word = mhp_port_load_seq(pb->word);
-	uint64_t keep = PB_ISOLATED | PB_USED | PB_MIXED;
+	uint64_t keep = PB_ISOLATED | PB_LASTING;
 
 	do {
 		*why = whole_check(pb, word, 0);
@@ -163,7 +164,7 @@ int frame_free_whole(struct mhp *m, const struct pageblock *pb,
 static void chain_give_one(struct mhp *m, const struct pageblock *pb)
 {
 	uint64_t word = mhp_port_load_seq(pb->word);
-	uint64_t keep = PB_ISOLATED | PB_USED | PB_MIXED;
+	uint64_t keep = PB_ISOLATED | PB_LASTING;
 
 	do {
 		if (word & PB_MIXED)

@@ -4,6 +4,7 @@
 
 #include "block.h"
 #include "boot_map.h"
+#include "lent.h"
 #include "section.h"
 
 static uint64_t host_links_pfn(const struct mhp_block *blk)
@@ -11,11 +12,11 @@ static uint64_t host_links_pfn(const struct mhp_block *blk)
 	return mhp_port_load(&blk->links) & BLOCK_LINKS_PFN;
 }
 
-/* Whether a block is the first of a range that has its memmap at its start. */
+/* Whether a block is the first of a range that has its memmap at its start; one
+ * with a memmap of its own is a range by itself. */
 static bool host_is_head(uint64_t status)
 {
-	return block_has(status, BLOCK_RANGE) &&
-	       block_has(status, BLOCK_HOSTED);
+	return block_has(status, BLOCK_HOSTED);
 }
 
 bool host_range_of(const struct mhp *m, const struct mhp_block *blk,
@@ -23,15 +24,19 @@ bool host_range_of(const struct mhp *m, const struct mhp_block *blk,
 {
 	uint64_t status = block_status(blk);
 
-	if (!block_has(status, BLOCK_RANGE))
-		return false;
 	if (!host_is_head(status)) {
+		if (!block_has(status, BLOCK_RANGE))
+			return false;
 		blk = section_block(m, host_links_pfn(blk));
-		if (!blk || !host_is_head(block_status(blk)))
+		if (!blk)
+			return false;
+		status = block_status(blk);
+		if (!host_is_head(status) || !block_has(status, BLOCK_RANGE))
 			return false;
 	}
 	range->start_pfn = blk->start_pfn;
-	range->nr_blocks = host_links_pfn(blk);
+	range->nr_blocks = block_has(status, BLOCK_RANGE) ? host_links_pfn(blk)
+							  : 1;
 	return true;
 }
 
@@ -46,10 +51,10 @@ static struct mhp_block *host_block(const struct mhp *m,
 	if (!blk)
 		return NULL;
 	status = block_status(blk);
-	if (!block_has(status, BLOCK_RANGE))
-		return NULL;
 	if (host_is_head(status))
 		return i ? NULL : blk;
+	if (!block_has(status, BLOCK_RANGE))
+		return NULL;
 	return host_links_pfn(blk) == range->start_pfn ? blk : NULL;
 }
 
@@ -124,31 +129,79 @@ bool host_is(struct mhp *m, const struct mhp_block *blk)
 	return host_next_dependent(m, blk, 0) != NULL;
 }
 
+/* Of 64 pages: those of pieces of known blocks, and of these the lent ones. */
+struct host_row {
+	uint64_t pieces;
+	uint64_t lent;
+};
+
+/* What of piece @i lies in @part, which has pages of no other. */
+static void row_add(const struct mhp *m, const struct host_range *range,
+		    uint64_t i, struct mhp_range part, mhp_pfn_t pfn,
+		    struct host_row *row)
+{
+	struct mhp_block *blk = host_block(m, range, i);
+	mhp_pfn_t piece = range->start_pfn + altmap_range_pages(&m->layout, i);
+	unsigned int shift = (unsigned int)(part.start_pfn - pfn);
+
+	if (!blk)
+		return;
+	row->pieces |= pageblock_bits_below(part.nr_pages, 0) << shift;
+	row->lent |= lent_bits(m, blk, piece, part) << shift;
+}
+
+static struct host_row host_row_at(const struct mhp *m,
+				   const struct mhp_block *blk, mhp_pfn_t pfn)
+{
+	struct mhp_range rest = mhp_range_make(pfn, 64);
+	struct host_range range;
+	struct host_row row = {0, 0};
+
+	if (!host_range_of(m, blk, &range))
+		return row;
+	rest = range_cut(rest, host_pages(m, &range, blk));
+	while (rest.nr_pages) {
+		uint64_t i = host_index(m, &range, rest.start_pfn);
+		uint64_t nr = range.start_pfn +
+			      altmap_range_pages(&m->layout, i + 1) -
+			      rest.start_pfn;
+
+		nr = nr < rest.nr_pages ? nr : rest.nr_pages;
+		row_add(m, &range, i, mhp_range_make(rest.start_pfn, nr), pfn,
+			&row);
+		rest.start_pfn += nr;
+		rest.nr_pages -= nr;
+	}
+	return row;
+}
+
 uint64_t host_kept(const struct mhp *m, const struct mhp_block *blk,
 		   mhp_pfn_t pfn)
 {
-	struct mhp_range row = mhp_range_make(pfn, 64);
-	struct host_range range;
-	uint64_t kept = 0;
-	mhp_pfn_t end;
+	struct host_row row = host_row_at(m, blk, pfn);
 
-	if (!host_range_of(m, blk, &range))
-		return 0;
-	row = range_cut(row, host_pages(m, &range, blk));
-	for (; row.nr_pages; row = mhp_range_make(end, row.nr_pages)) {
-		uint64_t i = host_index(m, &range, row.start_pfn);
-		uint64_t nr = range.start_pfn +
-			      altmap_range_pages(&m->layout, i + 1) -
-			      row.start_pfn;
+	return row.pieces & ~row.lent;
+}
 
-		nr = nr < row.nr_pages ? nr : row.nr_pages;
-		end = row.start_pfn + nr;
-		row.nr_pages -= nr;
-		if (host_block(m, &range, i))
-			kept |= (nr < 64 ? (UINT64_C(1) << nr) - 1 : UINT64_MAX)
-				<< (row.start_pfn - pfn);
-	}
-	return kept;
+bool host_has_guests(const struct mhp *m, const struct pageblock *pb)
+{
+	uint32_t row;
+
+	if (!block_has(block_status(pb->blk), BLOCK_GAPS))
+		return false;
+	for (row = 0; row < pageblock_nr_rows(m); row++)
+		if (host_row_at(m, pb->blk,
+				pageblock_pfn(m, pb) + (uint64_t)row * 64)
+			    .lent &
+		    m->layout.row_mask)
+			return true;
+	return false;
+}
+
+bool host_lends(const struct mhp *m, const struct mhp_block *blk, mhp_pfn_t pfn)
+{
+	return block_has(block_status(blk), BLOCK_GAPS) &&
+	       host_row_at(m, blk, pfn).lent & 1;
 }
 
 bool host_has(const struct mhp *m, const struct mhp_block *blk, mhp_pfn_t pfn)

@@ -22,6 +22,7 @@
 #define MHP_SRC_HOST_H
 
 #include "altmap.h"
+#include "pageblock.h"
 
 /* The range that a block has its memmap in, as it was added. */
 struct host_range {
@@ -29,8 +30,8 @@ struct host_range {
 	uint64_t nr_blocks;
 };
 
-/** host_range_of() - the range that a block's memmap is in, or false; [mutex]
- * or inside a section */
+/** host_range_of() - the range that a block's memmap is in, also if it is the
+ * block alone; or false. [mutex] or inside a section */
 bool host_range_of(const struct mhp *m, const struct mhp_block *blk,
 		   struct host_range *range);
 
@@ -42,17 +43,36 @@ bool host_is(struct mhp *m, const struct mhp_block *blk);
 struct mhp_block *
 host_next_dependent(struct mhp *m, const struct mhp_block *blk, mhp_pfn_t pfn);
 
-/** host_piece() - pages that hold memmap and state of a block of a range */
+/** host_piece() - pages of a range, or of the block itself, that memmap and
+ * state of a block stand in; none if they are elsewhere */
 struct mhp_range host_piece(const struct mhp *m, const struct mhp_block *blk);
 
 /** host_has() - whether a page of an added block holds memmap or state; inside
  * a section or with the block kept by the mutex */
 bool host_has(const struct mhp *m, const struct mhp_block *blk, mhp_pfn_t pfn);
 
-/** host_kept() - of 64 pages from @pfn on, those of a block of a range that
- * hold memmap or state: a bit each */
+/** host_kept() - of 64 pages from @pfn on, those of a block that hold memmap or
+ * state of blocks that are known, lent ones left out: a bit each */
 uint64_t host_kept(const struct mhp *m, const struct mhp_block *blk,
 		   mhp_pfn_t pfn);
+
+/** host_part() - the first pages of a run: those in one block */
+struct mhp_range host_part(const struct mhp *m, struct mhp_range run);
+
+/** host_rest() - the others */
+static inline struct mhp_range host_rest(struct mhp_range run,
+					 struct mhp_range part)
+{
+	return mhp_range_make(mhp_range_end_pfn(part),
+			      run.nr_pages - part.nr_pages);
+}
+
+/** host_has_guests() - whether a pageblock has pages that are lent */
+bool host_has_guests(const struct mhp *m, const struct pageblock *pb);
+
+/** host_lends() - whether a page of a block is a lent one */
+bool host_lends(const struct mhp *m, const struct mhp_block *blk,
+		mhp_pfn_t pfn);
 
 /** host_check_online() - whether the hosts of a block are online. [mutex]
  * Return: 0 or MHP_ERR_BUSY. */
@@ -94,6 +114,22 @@ void host_release(struct mhp *m, const struct mhp_range *pieces, uint32_t nr);
 
 /** host_release_all() - the same for blocks that leave.
  * @gone: the first; others hang on its prev pointer */
-void host_release_all(struct mhp *m, const struct mhp_block *gone);
+void host_release_all(struct mhp *m, struct mhp_block *gone);
+
+/** host_lend_begin() - pages of a memmap are about to be lent: hold their
+ * pageblocks, which get ready for it. [mutex] Their blocks are online.
+ * Return: false: what is in there does not move, or is isolated; and nothing
+ * is held. */
+bool host_lend_begin(struct mhp *m, struct mhp_range run);
+
+/** host_lend_cancel() - undo it. [mutex] */
+void host_lend_cancel(struct mhp *m, struct mhp_range run);
+
+/** host_lend() - they are lent: make them managed pages. [mutex] */
+void host_lend(struct mhp *m, struct mhp_range run);
+
+/** host_recall() - lent pages serve again. They are isolated and empty, if
+ * their blocks are online, and nobody says that they are lent. [mutex] */
+void host_recall(struct mhp *m, struct mhp_range run);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages of hosts that come back when a dependent leaves or its memmap moves
- * away; see host.h.
+ * Pages of hosts that come back when a dependent leaves, its memmap moves away,
+ * or they are lent; and lent ones that serve again; see host.h.
  *
  * Whoever opens a pageblock for the first time sets the row bits of the pages
  * that are kept then. Which these are changes when the dependent is found no
@@ -13,6 +13,7 @@
 #include "block.h"
 #include "boot_map.h"
 #include "host.h"
+#include "lent.h"
 #include "notify.h"
 #include "pageblock.h"
 #include "section.h"
@@ -28,12 +29,23 @@ void host_online(struct mhp *m, struct mhp_block *blk)
 		return;
 	for (i = 0; i < m->layout.nr_pageblocks; i++) {
 		struct pageblock pb = pageblock_at(m, blk, i);
-		uint64_t word = mhp_port_load(pb.word) & ~PB_DEAD;
+		uint64_t word = mhp_port_load(pb.word) & ~(PB_DEAD | PB_GUESTS);
 
 		if (withheld_covers(m, &pb, word))
 			word |= PB_DEAD;
+		if (host_has_guests(m, &pb))
+			word |= PB_GUESTS;
 		mhp_port_store(pb.word, word);
 	}
+}
+
+struct mhp_range host_part(const struct mhp *m, struct mhp_range run)
+{
+	uint64_t nr = m->layout.block_pages -
+		      (run.start_pfn & (m->layout.block_pages - 1));
+
+	return mhp_range_make(run.start_pfn,
+			      nr < run.nr_pages ? nr : run.nr_pages);
 }
 
 /* For the part of a piece in each host that is known. */
@@ -41,15 +53,13 @@ static void host_walk(struct mhp *m, struct mhp_range piece,
 		      void (*act)(struct mhp *m, struct mhp_block *host,
 				  struct mhp_range run))
 {
-	mhp_pfn_t pfn = piece.start_pfn, end = mhp_range_end_pfn(piece), next;
+	while (piece.nr_pages) {
+		struct mhp_range part = host_part(m, piece);
+		struct mhp_block *host = section_block(m, part.start_pfn);
 
-	for (; piece.nr_pages && pfn < end; pfn = next) {
-		struct mhp_block *host = section_block(m, pfn);
-
-		next = (pfn | (m->layout.block_pages - 1)) + 1;
-		next = next < end ? next : end;
 		if (host)
-			act(m, host, mhp_range_make(pfn, next - pfn));
+			act(m, host, part);
+		piece = host_rest(piece, part);
 	}
 }
 
@@ -70,8 +80,7 @@ static void run_walk(struct mhp *m, struct mhp_block *host,
 
 		if (to > m->layout.pageblock_pages)
 			to = m->layout.pageblock_pages;
-		if (pb.index >= pageblock_first(m, host))
-			act(m, &pb, (uint32_t)(pfn - start), (uint32_t)to);
+		act(m, &pb, (uint32_t)(pfn - start), (uint32_t)to);
 		pfn = start + to;
 	}
 }
@@ -81,7 +90,8 @@ static void hold_pages(struct mhp *m, const struct pageblock *pb, uint32_t from,
 {
 	(void)from;
 	(void)end;
-	withheld_hold(m, pb);
+	if (pb->index >= pageblock_first(m, pb->blk))
+		withheld_hold(m, pb);
 }
 
 static void hold_run(struct mhp *m, struct mhp_block *host,
@@ -96,7 +106,7 @@ void host_hold(struct mhp *m, struct mhp_range piece)
 }
 
 /* Until now nobody has looked at pageblocks that are all memmap; their words
- * are zero. */
+ * are zero, but for what they were, or are about to be. */
 static void host_show(struct mhp *m, struct mhp_block *blk)
 {
 	uint64_t status = block_status(blk);
@@ -107,7 +117,10 @@ static void host_show(struct mhp *m, struct mhp_block *blk)
 	for (i = 0; i < pageblock_first(m, blk); i++) {
 		struct pageblock pb = pageblock_at(m, blk, i);
 
-		mhp_port_store(pb.word, PB_DEAD | (leaves ? PB_ISOLATED : 0));
+		mhp_port_store(pb.word, (mhp_port_load(pb.word) &
+					 (PB_USED | PB_GUESTS)) |
+						PB_DEAD |
+						(leaves ? PB_ISOLATED : 0));
 	}
 }
 
@@ -131,11 +144,18 @@ static void regain_run(struct mhp *m, struct mhp_block *host,
 	run_walk(m, host, run, withheld_regain);
 }
 
+static void note_guests(struct mhp *m, const struct pageblock *pb)
+{
+	if (mhp_port_load(pb->word) & PB_GUESTS && !host_has_guests(m, pb))
+		mhp_port_and(pb->word, ~PB_GUESTS);
+}
+
 static void reopen_pages(struct mhp *m, const struct pageblock *pb,
 			 uint32_t from, uint32_t end)
 {
 	(void)from;
 	(void)end;
+	note_guests(m, pb);
 	withheld_reopen(m, pb);
 }
 
@@ -152,32 +172,148 @@ static void tell_run(struct mhp *m, struct mhp_block *host,
 		notify_pages(m, host, MHP_EVENT_MEMMAP_RELEASED, run);
 }
 
-static void (*const host_steps[])(struct mhp *m, struct mhp_block *host,
-				  struct mhp_range run) = {
-	note_run,
-	regain_run,
-	reopen_run,
-	tell_run,
-};
+/* ---- blocks that leave ---- */
 
-#define NR_STEPS (sizeof(host_steps) / sizeof(host_steps[0]))
+/*
+ * For what of the piece of a block serves. Lent pages are in use by others.
+ * What is lent is said by the block's state, which may be overwritten as soon
+ * as the page that holds it is given, or described by it: so that one is last.
+ */
+static void serving_walk(struct mhp *m, struct mhp_block *blk,
+			 void (*act)(struct mhp *m, struct mhp_block *host,
+				     struct mhp_range run))
+{
+	struct mhp_range piece = host_piece(m, blk);
+	mhp_pfn_t start = piece.start_pfn, from = start;
+	uint32_t i;
+
+	if (!piece.nr_pages)
+		return;
+	if (lent_any(m, blk))
+		from += m->layout.lend_from;
+	for (i = 0; lent_any(m, blk) && i < m->layout.nr_pageblocks; i++) {
+		struct pageblock pb = pageblock_at(m, blk, i);
+		struct mhp_range lent = lent_of(m, start, &pb);
+
+		if (!lent.nr_pages)
+			continue;
+		host_walk(m, mhp_range_make(from, lent.start_pfn - from), act);
+		from = mhp_range_end_pfn(lent);
+	}
+	host_walk(m, mhp_range_make(from, mhp_range_end_pfn(piece) - from),
+		  act);
+	if (lent_any(m, blk))
+		host_walk(m, mhp_range_make(start, m->layout.lend_from), act);
+}
+
+static void gone_walk(struct mhp *m, struct mhp_block *gone,
+		      void (*act)(struct mhp *m, struct mhp_block *host,
+				  struct mhp_range run))
+{
+	for (; gone; gone = gone->prev)
+		host_walk(m, host_piece(m, gone), act);
+}
+
+void host_release_all(struct mhp *m, struct mhp_block *gone)
+{
+	struct mhp_block *blk;
+
+	for (blk = gone; blk; blk = blk->prev)
+		serving_walk(m, blk, note_run);
+	for (blk = gone; blk; blk = blk->prev)
+		serving_walk(m, blk, regain_run);
+	gone_walk(m, gone, reopen_run);
+	gone_walk(m, gone, tell_run);
+}
 
 void host_release(struct mhp *m, const struct mhp_range *pieces, uint32_t nr)
 {
+	static void (*const steps[])(struct mhp * m, struct mhp_block * host,
+				     struct mhp_range run) = {
+		note_run,
+		regain_run,
+		reopen_run,
+		tell_run,
+	};
 	size_t i;
 	uint32_t k;
 
-	for (i = 0; i < NR_STEPS; i++)
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		for (k = 0; k < nr; k++)
-			host_walk(m, pieces[k], host_steps[i]);
+			host_walk(m, pieces[k], steps[i]);
 }
 
-void host_release_all(struct mhp *m, const struct mhp_block *gone)
-{
-	const struct mhp_block *blk;
-	size_t i;
+/* ---- lent pages ---- */
 
-	for (i = 0; i < NR_STEPS; i++)
-		for (blk = gone; blk; blk = blk->prev)
-			host_walk(m, host_piece(m, blk), host_steps[i]);
+/* Say of the pageblocks of a run that they have lent pages; what is in them
+ * must be able to move. */
+static bool lend_mark(struct mhp *m, struct mhp_block *host,
+		      struct mhp_range run)
+{
+	mhp_pfn_t pfn = run.start_pfn;
+
+	while (pfn < mhp_range_end_pfn(run)) {
+		struct pageblock pb = pageblock_of(m, host, pfn);
+		uint64_t word = mhp_port_load_seq(pb.word);
+
+		do {
+			if (word & (PB_UNMOVABLE | PB_ISOLATED))
+				return false;
+		} while (!mhp_port_cas(pb.word, &word, word | PB_GUESTS));
+		pfn = (pfn | (m->layout.pageblock_pages - 1)) + 1;
+	}
+	return true;
+}
+
+bool host_lend_begin(struct mhp *m, struct mhp_range run)
+{
+	struct mhp_range rest = run;
+
+	host_hold(m, run);
+	while (rest.nr_pages) {
+		struct mhp_range part = host_part(m, rest);
+
+		if (!lend_mark(m, section_block(m, part.start_pfn), part)) {
+			host_lend_cancel(m, run);
+			return false;
+		}
+		rest = host_rest(rest, part);
+	}
+	return true;
+}
+
+void host_lend_cancel(struct mhp *m, struct mhp_range run)
+{
+	host_walk(m, run, reopen_run);
+}
+
+void host_lend(struct mhp *m, struct mhp_range run)
+{
+	host_walk(m, run, note_run);
+	host_walk(m, run, regain_run);
+	host_walk(m, run, reopen_run);
+}
+
+static void recall_pages(struct mhp *m, const struct pageblock *pb,
+			 uint32_t from, uint32_t end)
+{
+	(void)from;
+	(void)end;
+	withheld_raise(m, pb, 0);
+	note_guests(m, pb);
+}
+
+static void recall_run(struct mhp *m, struct mhp_block *host,
+		       struct mhp_range run)
+{
+	block_set_memmap_pages(host, block_memmap_pages(block_status(host)) +
+					     (uint32_t)run.nr_pages);
+	m->hosted_bytes += mhp_bytes_from_pages(&m->geometry, run.nr_pages);
+	zone_withheld(m, host, run.nr_pages);
+	run_walk(m, host, run, recall_pages);
+}
+
+void host_recall(struct mhp *m, struct mhp_range run)
+{
+	host_walk(m, run, recall_run);
 }

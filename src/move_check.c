@@ -5,6 +5,7 @@
 #include "desc.h"
 #include "frame.h"
 #include "host.h"
+#include "lent.h"
 #include "move.h"
 #include "pageblock.h"
 #include "profile.h"
@@ -100,6 +101,8 @@ int move_check_pages(struct mhp *m, const struct move *mv,
 	if (bad != MHP_PFN_NONE)
 		return report_set(report, MHP_ERR_HWPOISON, MHP_STAGE_MOVE,
 				  MHP_WHY_POISON, bad);
+	if (lent_in_block(m, mv->blk))
+		return move_fail(mv, MHP_ERR_BUSY, MHP_WHY_LENT, report);
 	if (mv->onto && withheld_in(m, mv->blk, own))
 		return move_fail(mv, MHP_ERR_BUSY, MHP_WHY_WITHHELD, report);
 	return 0;

@@ -202,7 +202,7 @@ uint32_t pageblock_nr_free(const struct mhp *m, const struct pageblock *pb,
 /* SMALL|CLOSING becomes free. Bits that outlive the closing stay. */
 static void close_finish(struct mhp *m, const struct pageblock *pb)
 {
-	uint64_t keep = PB_ISOLATED | PB_USED | PB_MIXED | PB_WITHHELD;
+	uint64_t keep = PB_ISOLATED | PB_LASTING;
 	uint64_t word = mhp_port_load(pb->word);
 
 	pageblock_forget(m, pb);

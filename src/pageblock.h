@@ -57,11 +57,17 @@
 #define PB_DEAD (UINT64_C(1) << 9)    /* no page of it is the allocator's */
 #define PB_ENGINE (UINT64_C(1) << 10) /* holds memmap of other blocks */
 #define PB_CONT (UINT64_C(1) << 11)   /* continues the pageblock before it */
+/* all but the first page that hold its descriptors are lent: lent.h */
+#define PB_LENT (UINT64_C(1) << 12)
+#define PB_GUESTS (UINT64_C(1) << 13) /* has lent pages: movable data only */
 #define PB_OWNER_SHIFT 16
 #define PB_OWNER (UINT64_C(0xffff) << PB_OWNER_SHIFT)
 
 #define PB_WITHHELD_SHIFT 32 /* how many of its last pages are withheld */
 #define PB_WITHHELD (UINT64_C(0xfffff) << PB_WITHHELD_SHIFT)
+
+/* What a word keeps when what is in its pageblock is freed. */
+#define PB_LASTING (PB_USED | PB_MIXED | PB_LENT | PB_GUESTS | PB_WITHHELD)
 
 #define PB_GRANT_MASK                                                 \
 	(PB_SMALL | PB_HUGE | PB_ISOLATED | PB_CLOSING | PB_OPENING | \
@@ -119,11 +125,11 @@ static inline uint32_t pageblock_nr_rows(const struct mhp *m)
 	return UINT32_C(1) << m->layout.rows_shift;
 }
 
-/** pageblock_is_free() - whether a word says "nothing in use, may be
- * opened" */
+/** pageblock_is_free() - whether a word says "nothing in use": it may be opened
+ * by those whom frame_may_open() lets */
 static inline bool pageblock_is_free(uint64_t word)
 {
-	return !(word & ~(PB_USED | PB_MIXED | PB_WITHHELD));
+	return !(word & ~PB_LASTING);
 }
 
 /** pageblock_withheld() - how many of its last pages are withheld */

@@ -11,6 +11,7 @@
 #include "frame.h"
 #include "gate.h"
 #include "host.h"
+#include "lent.h"
 #include "section.h"
 #include "withheld.h"
 #include "zone.h"
@@ -97,6 +98,7 @@ static void block_describe(struct mhp *m, struct mhp_block *blk,
 		info->nr_memmap = block_memmap_pages(status);
 	}
 	info->nr_withheld = withheld_in_block(m, blk);
+	info->nr_memmap_lent = lent_in_block(m, blk);
 	if (block_serves(status))
 		block_count(m, blk, info);
 }

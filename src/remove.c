@@ -13,6 +13,7 @@
 #include "group.h"
 #include "host.h"
 #include "hotplug.h"
+#include "lent.h"
 #include "node.h"
 #include "notify.h"
 #include "profile.h"
@@ -177,13 +178,15 @@ const struct mhp_range *remove_next(const struct mhp_range *ranges, uint32_t nr,
 }
 
 /* From when they are unpublished on, nobody says of the pages in their hosts
- * that they are kept. */
+ * that they are kept, nor that they are lent. */
 static void remove_hold(struct mhp *m, struct mhp_range range)
 {
 	struct mhp_block *blk = section_range_block(m, range, range.start_pfn);
 
-	for (; blk; blk = range_block_after(m, range, blk))
+	for (; blk; blk = range_block_after(m, range, blk)) {
 		host_hold(m, host_piece(m, blk));
+		m->nr_lent -= lent_in_block(m, blk);
+	}
 }
 
 static struct mhp_block *

@@ -49,6 +49,7 @@ static void stat_fill(struct mhp *m, struct mhp_stat *stat)
 		.index_bytes = stat_index_bytes(m),
 		.hosted_memmap_bytes = m->hosted_bytes,
 		.nr_poisoned = m->nr_bad,
+		.nr_memmap_lent = m->nr_lent,
 		.nr_adds = c->nr_adds,
 		.nr_removes = c->nr_removes,
 		.nr_onlines = c->nr_onlines,

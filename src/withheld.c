@@ -64,7 +64,7 @@ bool withheld_has(const struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn)
 	return withheld_in(m, blk, mhp_range_make(pfn, 1));
 }
 
-/* Words keep their counts, and what "all pages are kept" says. */
+/* Words keep their counts, what "all pages are kept" says, and what is lent. */
 static void clear_words(const struct mhp *m, struct mhp_block *blk)
 {
 	uint32_t i;
@@ -72,8 +72,9 @@ static void clear_words(const struct mhp *m, struct mhp_block *blk)
 	for (i = 0; i < m->layout.nr_pageblocks; i++) {
 		struct pageblock pb = pageblock_at(m, blk, i);
 
-		mhp_port_store(pb.word, mhp_port_load(pb.word) &
-						(PB_WITHHELD | PB_DEAD));
+		mhp_port_store(pb.word,
+			       mhp_port_load(pb.word) &
+				       (PB_WITHHELD | PB_DEAD | PB_LENT));
 	}
 }
 
@@ -149,7 +150,7 @@ static uint64_t raise_count(const struct pageblock *pb, uint32_t nr)
  * be about to see that, too. */
 static void raise_to_dead(struct mhp *m, const struct pageblock *pb)
 {
-	uint64_t keep = PB_ISOLATED | PB_USED | PB_WITHHELD, word;
+	uint64_t keep = PB_ISOLATED | (PB_LASTING & ~PB_MIXED), word;
 	uint32_t row;
 
 	while (mhp_port_load_seq(pb->word) & (PB_SMALL | PB_CLOSING)) {

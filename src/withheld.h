@@ -38,12 +38,13 @@ bool withheld_covers(const struct mhp *m, const struct pageblock *pb,
 void withheld_all(struct mhp *m, struct mhp_block *blk);
 
 /** withheld_clear_rest() - make the state of an offline block zero, but for the
- * counts. Waits for readers if it held anything. [mutex] */
+ * counts and what is lent. Waits for readers if it held anything. [mutex] */
 void withheld_clear_rest(struct mhp *m, struct mhp_block *blk);
 
-/** withheld_raise() - withhold @nr pages more: those before the withheld ones.
- * [mutex] The pageblock is isolated, these pages are free, and readers were
- * waited for after both; or its block is offline and clean. */
+/** withheld_raise() - withhold @nr pages more: those before the withheld ones;
+ * or 0, where pages have just come to be kept for another reason. [mutex] The
+ * pageblock is isolated, these pages are free, and readers were waited for
+ * after both; or its block is offline and clean. */
 void withheld_raise(struct mhp *m, const struct pageblock *pb, uint32_t nr);
 
 /** withheld_lower() - release the first @nr of the withheld pages. [mutex] The

@@ -8,6 +8,7 @@
  */
 #include "block.h"
 #include "gate.h"
+#include "host.h"
 #include "isolate.h"
 #include "section.h"
 #include "vacate.h"
@@ -160,11 +161,25 @@ int mhp_release(struct mhp *m, struct mhp_range range,
 
 /* ---- withhold ---- */
 
+/* Pages that are lent come back some day. */
+static bool withhold_lent(const struct mhp *m, const struct withhold *w)
+{
+	mhp_pfn_t pfn = w->range.start_pfn;
+
+	for (; pfn < mhp_range_end_pfn(w->range); pfn++)
+		if (host_lends(m, w->blk, pfn))
+			return true;
+	return false;
+}
+
 static int withhold_check(struct mhp *m, const struct withhold *w,
 			  struct mhp_report *report)
 {
 	mhp_pfn_t pfn = w->range.start_pfn;
 
+	if (withhold_lent(m, w))
+		return report_set(report, MHP_ERR_BUSY, MHP_STAGE_WITHHOLD,
+				  MHP_WHY_LENT, pfn);
 	while (pfn < mhp_range_end_pfn(w->range)) {
 		struct piece piece = piece_at(m, w->blk, w->range, pfn);
 

@@ -97,10 +97,11 @@ static void snapshot_blocks(struct machine *mc, struct text *text,
 			 "block %" PRIu64 " state %d zone %u node %u boot %d "
 			 "holes %d placement %d present %" PRIu64
 			 " memmap %" PRIu64 " poisoned %" PRIu64
-			 " withheld %" PRIu64 "\n",
+			 " withheld %" PRIu64 " lent %" PRIu64 "\n",
 			 b.id, (int)b.state, b.zone, b.node, b.boot,
 			 b.has_holes, (int)b.placement, b.nr_present,
-			 b.nr_memmap, b.nr_poisoned, b.nr_withheld);
+			 b.nr_memmap, b.nr_poisoned, b.nr_withheld,
+			 b.nr_memmap_lent);
 		assert_int_equal(b.id, id);
 		if (leave_out & SNAP_NO_PAGES)
 			continue;

@@ -60,23 +60,25 @@ enum mhp_err {
 };
 
 /* name, what the operation was doing */
-#define MHP_STAGE_MAP(XX)        \
-	XX(NONE, "nothing")      \
-	XX(INIT, "init")         \
-	XX(ADD, "add")           \
-	XX(ONLINE, "online")     \
-	XX(OFFLINE, "offline")   \
-	XX(REMOVE, "remove")     \
-	XX(ALLOC, "allocate")    \
-	XX(FREE, "free")         \
-	XX(FORECAST, "forecast") \
-	XX(CHECK, "check")       \
-	XX(VIEW, "view")         \
-	XX(DEVICE, "device")     \
-	XX(POISON, "poison")     \
-	XX(WITHHOLD, "withhold") \
-	XX(RELEASE, "release")   \
-	XX(MOVE, "move a memmap")
+#define MHP_STAGE_MAP(XX)          \
+	XX(NONE, "nothing")        \
+	XX(INIT, "init")           \
+	XX(ADD, "add")             \
+	XX(ONLINE, "online")       \
+	XX(OFFLINE, "offline")     \
+	XX(REMOVE, "remove")       \
+	XX(ALLOC, "allocate")      \
+	XX(FREE, "free")           \
+	XX(FORECAST, "forecast")   \
+	XX(CHECK, "check")         \
+	XX(VIEW, "view")           \
+	XX(DEVICE, "device")       \
+	XX(POISON, "poison")       \
+	XX(WITHHOLD, "withhold")   \
+	XX(RELEASE, "release")     \
+	XX(MOVE, "move a memmap")  \
+	XX(LEND, "lend a memmap")  \
+	XX(TAKE_BACK, "take back")
 
 /** Which operation a report speaks of. */
 enum mhp_stage {
@@ -150,7 +152,8 @@ enum mhp_stage {
 	XX(DEPENDENT, "it holds the memmap of this block")                    \
 	XX(NOT_SUBSECTIONS, "start and size must be whole sub-sections")      \
 	XX(NO_REMAP, "the port cannot move a memmap that is in use")          \
-	XX(WITHHELD, "the pages are withheld")
+	XX(WITHHELD, "the pages are withheld")                                \
+	XX(LENT, "pages of the memmap are lent")
 
 /** Why a call failed. */
 enum mhp_why {

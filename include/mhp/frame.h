@@ -27,6 +27,10 @@ struct mhp;
 #define MHP_ALLOC_THIS_NODE (1u << 0)
 /** Only the zone limit itself: do not fall back to lower zones. */
 #define MHP_ALLOC_THIS_ZONE (1u << 1)
+/** Of whole pageblocks: the caller will not touch mhp_frame_extra() of any page
+ * but the first, so memory whose other descriptors are lent (lend.h) does. No
+ * such promise is needed where mhp_config.no_extra makes it. */
+#define MHP_ALLOC_NO_TAILS (1u << 2)
 
 /**
  * struct mhp_request - what to allocate
@@ -240,8 +244,8 @@ mhp_frame_tally(struct mhp *m, struct mhp_range range, struct mhp_tally *tally);
  * Context: any; the pointer is good as long as the page is held, or the device
  *   range is there.
  * Return: the bytes; NULL if the descriptor has no more than the engine's, or
- *   mhp_config.no_extra says that nobody uses them, or @pfn is neither online
- *   memory nor of a device range.
+ *   mhp_config.no_extra says that nobody uses them, or the descriptor is lent
+ *   (lend.h), or @pfn is neither online memory nor of a device range.
  */
 MHP_API void *mhp_frame_extra(struct mhp *m, mhp_pfn_t pfn);
 

@@ -26,6 +26,7 @@
 #include "mhp/frame.h"
 #include "mhp/geometry.h"
 #include "mhp/group.h"
+#include "mhp/lend.h"
 #include "mhp/move.h"
 #include "mhp/notify.h"
 #include "mhp/offline.h"
@@ -369,7 +370,8 @@ struct mhp_block_info {
 	/* Bad pages: those taken out, and those that are still allocated, or
 	 * memmap, which count there as well. */
 	uint64_t nr_poisoned;
-	uint64_t nr_withheld; /* withheld pages, offline or not */
+	uint64_t nr_withheld;	 /* withheld pages, offline or not */
+	uint64_t nr_memmap_lent; /* pages of its memmap that are lent */
 };
 
 /**
@@ -539,6 +541,7 @@ struct mhp_stat {
 	uint64_t nr_present;	      /* pages, all zones */
 	uint64_t nr_managed;	      /* pages, all zones */
 	uint64_t nr_poisoned;	      /* bad pages, of memory that left too */
+	uint64_t nr_memmap_lent;      /* pages of memmaps, lend.h */
 	/* since init; only grow */
 	uint64_t nr_adds;
 	uint64_t nr_removes;

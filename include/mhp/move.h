@@ -51,7 +51,8 @@ struct mhp;
  *   MHP_ERR_NOENT (no such block); MHP_ERR_INVAL (no such placement, or not one
  *   that can be moved to); MHP_ERR_BUSY (in transition; pageblocks isolated by
  *   others; a move of data in flight; a page in the way that is pinned or does
- *   not move, or is withheld; the block holds memmaps of others);
+ *   not move, or is withheld; the block holds memmaps of others; pages
+ *   of its memmap are lent, see lend.h);
  *   MHP_ERR_OPNOTSUPP (boot memory; the port cannot; the block cannot hold its
  *   memmap, or part of it is there by chance: @report says which rule);
  *   MHP_ERR_HWPOISON (a page that would hold it, or holds it, is bad);

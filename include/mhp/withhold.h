@@ -64,8 +64,9 @@ MHP_MUST_CHECK MHP_API int mhp_release(struct mhp *m, struct mhp_range range,
  *   the mutex.
  * Return: 0; MHP_ERR_INVAL (empty, more than a block, memmap, holes, a gap
  *   before the withheld pages, or the block's pages are in several zones);
- *   MHP_ERR_NOENT (no such block); MHP_ERR_BUSY (a page is pinned or unmovable,
- *   the block is in transition, or a pageblock is isolated by somebody else);
+ *   MHP_ERR_NOENT (no such block); MHP_ERR_BUSY (a page is pinned, unmovable or
+ *   lent (lend.h), the block is in transition, or a pageblock is isolated by
+ *   somebody else);
  *   MHP_ERR_NOMEM (nowhere to move to); MHP_ERR_TIMEDOUT; MHP_ERR_OPNOTSUPP
  *   (the block holds its own state and is not always accessible, see
  *   MHP_ADD_INACCESSIBLE); MHP_ERR_DEADLK. On failure no page is withheld by

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Which pages of memmaps are lent; see lent.h. */
+#include "lent.h"
+
+#include "boot_map.h"
+
+bool lent_any(const struct mhp *m, const struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+
+	/* The memmap of a block that lends does not move. */
+	return block_has(status, BLOCK_WITHHELD) &&
+	       block_has(status, BLOCK_HOSTED | BLOCK_RANGE) &&
+	       !block_moves(status) && m->layout.lend_pages;
+}
+
+struct mhp_range lent_could(const struct mhp *m, mhp_pfn_t piece_pfn,
+			    uint32_t index)
+{
+	const struct layout *l = &m->layout;
+	uint64_t from = (uint64_t)index * l->lend_pages + 1;
+	uint64_t end = (index + UINT64_C(1)) * l->lend_pages;
+
+	if (from < l->lend_from)
+		from = l->lend_from;
+	return mhp_range_make(piece_pfn + from, end > from ? end - from : 0);
+}
+
+static bool lent_says(const struct pageblock *pb)
+{
+	return mhp_port_load_seq(pb->word) & PB_LENT;
+}
+
+struct mhp_range lent_of(const struct mhp *m, mhp_pfn_t piece_pfn,
+			 const struct pageblock *pb)
+{
+	if (!lent_any(m, pb->blk) || !lent_says(pb))
+		return mhp_range_make(piece_pfn, 0);
+	return lent_could(m, piece_pfn, pb->index);
+}
+
+uint64_t lent_bits(const struct mhp *m, struct mhp_block *blk,
+		   mhp_pfn_t piece_pfn, struct mhp_range part)
+{
+	uint32_t off = (uint32_t)(part.start_pfn - piece_pfn);
+	uint32_t last = off + (uint32_t)part.nr_pages - 1, i;
+	uint64_t bits = 0;
+
+	if (!lent_any(m, blk))
+		return 0;
+	for (i = off / m->layout.lend_pages;
+	     i <= last / m->layout.lend_pages && i < m->layout.nr_pageblocks;
+	     i++) {
+		struct pageblock pb = pageblock_at(m, blk, i);
+		struct mhp_range lent = range_cut(lent_of(m, piece_pfn, &pb),
+						  part);
+
+		if (lent.nr_pages)
+			bits |= pageblock_bits_below(lent.nr_pages, 0)
+				<< (lent.start_pfn - part.start_pfn);
+	}
+	return bits;
+}
+
+uint64_t lent_in_block(const struct mhp *m, struct mhp_block *blk)
+{
+	uint64_t nr = 0;
+	uint32_t i;
+
+	if (!lent_any(m, blk))
+		return 0;
+	for (i = 0; i < m->layout.nr_pageblocks; i++) {
+		struct pageblock pb = pageblock_at(m, blk, i);
+
+		nr += lent_of(m, 0, &pb).nr_pages;
+	}
+	return nr;
+}
+
+bool lent_hides(const struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn)
+{
+	uint64_t bytes = (pfn - blk->start_pfn) * m->geometry.descriptor_bytes;
+	uint64_t end = bytes + m->geometry.descriptor_bytes - 1;
+	struct pageblock pb = pageblock_of(m, blk, pfn);
+	mhp_pfn_t first = bytes >> m->layout.page_shift;
+	mhp_pfn_t last = end >> m->layout.page_shift;
+
+	return range_cut(lent_of(m, 0, &pb),
+			 mhp_range_make(first, last - first + 1))
+		.nr_pages;
+}
