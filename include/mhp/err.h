@@ -78,7 +78,8 @@ enum mhp_err {
 	XX(RELEASE, "release")     \
 	XX(MOVE, "move a memmap")  \
 	XX(LEND, "lend a memmap")  \
-	XX(TAKE_BACK, "take back")
+	XX(TAKE_BACK, "take back") \
+	XX(SPLIT, "split")
 
 /** Which operation a report speaks of. */
 enum mhp_stage {

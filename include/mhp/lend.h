@@ -15,7 +15,8 @@
  * neither does taking its block, or the block that holds its memmap, offline.
  * Memory that was freed so serves requests that promise not to touch tails
  * (MHP_ALLOC_NO_TAILS) as it is, and all others when its pages have been taken
- * back.
+ * back. An allocation is taken apart by mhp_frame_split(), which takes them
+ * back first.
  *
  * For memmaps on added memory (MHP_PLACEMENT_BLOCK, MHP_PLACEMENT_RANGE), where
  * the descriptors of a pageblock are several whole pages.
@@ -82,6 +83,39 @@ MHP_MUST_CHECK MHP_API int mhp_memmap_lend(struct mhp *m, mhp_pfn_t pfn,
 MHP_MUST_CHECK MHP_API int
 mhp_memmap_take_back(struct mhp *m, struct mhp_range range, uint32_t flags,
 		     uint64_t deadline_ns, struct mhp_report *report);
+
+/**
+ * mhp_frame_split() - take an allocation apart
+ *
+ * It becomes allocations of a smaller order, of the same owner, which are freed
+ * and moved one by one. Below a pageblock they need all descriptors: what is
+ * lent is taken back first. The embedder's bytes of the first descriptor stay,
+ * others hold anything.
+ *
+ * @pfn: first page of an allocation that the caller holds, and that nobody
+ *   frees meanwhile
+ * @nr_pages: all of it
+ * @new_order: order of the parts, which divide it
+ * @cookie_step: part i has the cookie of the whole, plus i times this
+ * @deadline_ns: for taking back, absolute; MHP_NO_DEADLINE: as long as pages
+ *   move
+ * @report: optional: what was in the way
+ *
+ * Context: takes the mutex, waits for readers; may sleep. While lent pages move
+ *   the mutex is free: the owner may be asked to move the allocation itself,
+ *   which the split then finds gone.
+ * Return: 0; MHP_ERR_INVAL (no such allocation, or the engine's; order or
+ *   cookies do not fit); MHP_ERR_BUSY (a lent page is pinned or cannot be taken
+ *   back now, as mhp_memmap_take_back() says; the allocation is being moved, or
+ *   isolated); MHP_ERR_HWPOISON; MHP_ERR_NOMEM; MHP_ERR_TIMEDOUT;
+ *   MHP_ERR_OPNOTSUPP (its memmap is in too many places); MHP_ERR_DEADLK. On
+ *   failure it is one allocation as before and lends what it lent; what has
+ *   moved out of lent pages stays moved.
+ */
+MHP_MUST_CHECK MHP_API int
+mhp_frame_split(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages,
+		unsigned int new_order, uint64_t cookie_step,
+		uint64_t deadline_ns, struct mhp_report *report);
 
 #ifdef __cplusplus
 }
