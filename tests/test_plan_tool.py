@@ -143,6 +143,30 @@ def test_native():
              f"{': Linux gives up' if force else ''}", "\n".join(wrong))
 
 
+# The table in the README: what Linux does by force, and what it costs in
+# existing memory, wasted pages and gigantic pages; the same with one memmap.
+BETTER = [
+    ("arm64-16k", "1T", PMD, (4 << 30, 0, 16), (512 << 10, 0, 15)),
+    ("arm64-64k", "8T", REST, (8 << 30, 0, 2), (1 << 20, 0, 1)),
+    ("ppc64-64k", "1T", None, (0, (7 << 30) >> 16, 0), (256 << 10, 0, 1022)),
+]
+
+
+def test_better():
+    """What Linux gives up works with one memmap for all; its padding goes."""
+    for geometry, size, why, force, one in BETTER:
+        args = ["--geometry", geometry, "--size", size, "--descriptor", "64"]
+        linux = [r for r in rows("--profile", "linux-7.2", *args)
+                 if r["placement"] == "force"][0]
+        native = [r for r in rows(*args) if r["placement"] == "range"][0]
+        wrong = differences(linux, {"why": why})
+        wrong += differences(native, {"why": None, "becomes": "range"})
+        for row, want in (linux, force), (native, one):
+            wrong += differences(row, dict(zip(
+                ("existing_bytes", "wasted_pages", "gigantic_pages"), want)))
+        case(f"better than linux-7.2 {geometry} {size}", "\n".join(wrong))
+
+
 def test_range():
     """One memmap for all: gigantic pages form where blocks leave none."""
     for geometry, size, gigantic in [("x86_64", "1T", 1019),
@@ -435,6 +459,7 @@ def main():
     test_linux()
     test_linux_6_1()
     test_native()
+    test_better()
     test_range()
     test_operator()
     test_linux_blocks()
