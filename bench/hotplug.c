@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What it costs that memory comes and goes, on both ports and in both
+ * What it costs that memory comes and goes, on both ports and in all
  * placements of the memmap. The memory is empty: 1 GiB or 1 TiB in blocks of
  * 128 MiB.
  *
@@ -88,13 +88,12 @@ static int measure_add_online(struct hotplug *h, uint64_t size_bytes, int i)
 
 static int measure_offline(struct hotplug *h, int all, int each)
 {
-	const struct mhp_geometry *g = mhp_geometry(h->t.m);
-	uint64_t id = mhp_block_id(g, h->t.dimm.start_pfn);
-	uint64_t end = mhp_block_id(g, mhp_range_end_pfn(h->t.dimm));
 	struct mhp_report report = {.pfn = MHP_PFN_NONE};
+	uint64_t i, nr = testbed_nr_blocks(&h->t);
 	double start = bench_now_ns();
 
-	for (; id < end; id++) {
+	for (i = 0; i < nr; i++) {
+		uint64_t id = testbed_leaves(&h->t, i);
 		double block_start = bench_now_ns();
 		int err = mhp_block_offline(h->t.m, id, MHP_NO_DEADLINE,
 					    &report);
@@ -195,6 +194,13 @@ static int measure_tib(struct hotplug *h, const struct bench *b)
 	return err;
 }
 
+static const char *placement_name(enum mhp_placement placement)
+{
+	if (placement == MHP_PLACEMENT_RANGE)
+		return "range";
+	return placement == MHP_PLACEMENT_BLOCK ? "block" : "existing";
+}
+
 static int measure_port(const struct bench *b, enum testbed_port port,
 			enum mhp_placement placement, mhp_pfn_t *pfns)
 {
@@ -207,9 +213,7 @@ static int measure_port(const struct bench *b, enum testbed_port port,
 		return EXIT_FAILED;
 	for (i = 0; i < NR_CASES; i++) {
 		h.cases[i].port = testbed_port_name(port);
-		h.cases[i].placement = placement == MHP_PLACEMENT_BLOCK
-					       ? "block"
-					       : "existing";
+		h.cases[i].placement = placement_name(placement);
 	}
 	err = measure_gib(&h, b, port);
 	if (!err && port == TESTBED_MODEL)
@@ -231,7 +235,7 @@ int bench_hotplug(const struct bench *b)
 	if (pfns)
 		memset(pfns, 0xff, BENCH_GIB / 4096 * sizeof(*pfns));
 	for (port = TESTBED_MODEL; port <= TESTBED_POSIX; port++)
-		for (placement = MHP_PLACEMENT_BLOCK;
+		for (placement = MHP_PLACEMENT_RANGE;
 		     placement >= MHP_PLACEMENT_EXISTING; placement--)
 			if (!err)
 				err = measure_port(

@@ -146,16 +146,31 @@ int testbed_plug(struct testbed *t, uint64_t size_bytes,
 	return err ? bench_fail("plug", err, &report) : 0;
 }
 
+uint64_t testbed_nr_blocks(const struct testbed *t)
+{
+	return t->dimm.nr_pages / mhp_block_pages(mhp_geometry(t->m));
+}
+
+uint64_t testbed_leaves(struct testbed *t, uint64_t i)
+{
+	uint64_t id = mhp_block_id(mhp_geometry(t->m), t->dimm.start_pfn);
+	struct mhp_block_info info;
+
+	if (!mhp_block_query(t->m, id, &info) &&
+	    info.placement == MHP_PLACEMENT_RANGE)
+		i = testbed_nr_blocks(t) - 1 - i;
+	return id + i;
+}
+
 int testbed_offline(struct testbed *t)
 {
 	struct mhp_report report = {.pfn = MHP_PFN_NONE};
-	const struct mhp_geometry *g = mhp_geometry(t->m);
-	uint64_t id = mhp_block_id(g, t->dimm.start_pfn);
-	uint64_t end = mhp_block_id(g, mhp_range_end_pfn(t->dimm));
+	uint64_t i, nr = testbed_nr_blocks(t);
 	int err = 0;
 
-	for (; !err && id < end; id++)
-		err = mhp_block_offline(t->m, id, MHP_NO_DEADLINE, &report);
+	for (i = 0; !err && i < nr; i++)
+		err = mhp_block_offline(t->m, testbed_leaves(t, i),
+					MHP_NO_DEADLINE, &report);
 	return err ? bench_fail("offline", err, &report) : 0;
 }
 

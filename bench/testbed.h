@@ -42,6 +42,13 @@ int testbed_offline(struct testbed *t);
 /** testbed_remove() - it is gone and its memory the system's again */
 int testbed_remove(struct testbed *t);
 
+/** testbed_nr_blocks() - of the DIMM */
+uint64_t testbed_nr_blocks(const struct testbed *t);
+
+/** testbed_leaves() - number of the block that goes offline as number @i: the
+ * one that holds the memmaps of others goes last */
+uint64_t testbed_leaves(struct testbed *t, uint64_t i);
+
 /** testbed_nr_free() - free pages of the DIMM */
 uint64_t testbed_nr_free(struct testbed *t);
 

@@ -90,7 +90,7 @@ def check(name, wanted, unit, has_floor):
 def check_hotplug():
     rows = check("hotplug", HOTPLUG, "us", False)
     for port in "model", "posix":
-        for placement in "block", "existing":
+        for placement in "range", "block", "existing":
             have = {row["case"] for row in rows if row["port"] == port
                     and row["placement"] == placement}
             case(f"hotplug on {port}, {placement}",
@@ -100,7 +100,7 @@ def check_hotplug():
                    for row in rows) else "no such row")
     # Not a time, but a promise.
     costs = [row["max"] for row in rows if row["case"] == "existing-bytes"
-             and row["placement"] == "block"]
+             and row["placement"] in ("block", "range")]
     case("a section costs at most 64 bytes",
          "" if costs and max(costs) <= 64 else str(costs))
 
