@@ -24,6 +24,12 @@ void random_wrong_free(struct world *w);
 /** random_lifecycle() - blocks come, go, or change their state */
 void random_lifecycle(struct world *w);
 
+/** random_remove() - block @id leaves, with others; all in one call, or none */
+void random_remove(struct world *w, uint64_t id);
+
+/** random_eject() - the same of blocks that are online */
+void random_eject(struct world *w, uint64_t id);
+
 /** random_step() - an offline that was begun goes on, or is called off */
 void random_step(struct world *w);
 

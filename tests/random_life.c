@@ -92,54 +92,6 @@ static void do_online(struct world *w, uint64_t id)
 	world_set_life(w, id, MHP_BLOCK_ONLINE);
 }
 
-/* Of blocks from @id on that are there: whether one has a dependent that is
- * none of them. */
-static bool leaves_dependents(const struct world *w, uint64_t id, uint64_t nr)
-{
-	uint64_t i;
-
-	for (i = id; i < id + nr; i++)
-		if (w->life[i] != MHP_BLOCK_ABSENT &&
-		    world_has_dependent(w, i, id, nr))
-			return true;
-	return false;
-}
-
-/* Of blocks from @id on: how many are in that state. */
-static uint64_t nr_in(const struct world *w, uint64_t id, uint64_t nr,
-		      enum mhp_block_state life)
-{
-	uint64_t sum = 0;
-
-	for (; nr--; id++)
-		sum += w->life[id] == life;
-	return sum;
-}
-
-static int expect_remove(const struct world *w, uint64_t id, uint64_t nr)
-{
-	uint64_t nr_known = nr - nr_in(w, id, nr, MHP_BLOCK_ABSENT);
-
-	if (!nr_known)
-		return MHP_ERR_NOENT;
-	if (id < FIRST_BLOCK ||
-	    nr_known != nr_in(w, id, nr, MHP_BLOCK_OFFLINE) ||
-	    leaves_dependents(w, id, nr))
-		return MHP_ERR_BUSY;
-	return 0;
-}
-
-static void do_remove(struct world *w, uint64_t id, uint64_t nr)
-{
-	int err = mhp_remove(w->mc.m, block_range(&w->mc, id, nr), NULL);
-
-	assert_int_equal(err, expect_remove(w, id, nr));
-	if (err)
-		return;
-	world_leave(w, id, nr);
-	world_sync_engine(w);
-}
-
 /* The operation has ended with @err: note what became of the block. */
 static void offline_ended(struct world *w, uint64_t id, int err,
 			  struct outlook o)
@@ -234,78 +186,6 @@ void random_complete(struct world *w)
 	world_sync_items(w);
 }
 
-/* What an eject meets before it changes anything. */
-static int expect_eject(const struct world *w, uint64_t id, uint64_t nr)
-{
-	uint64_t nr_rest = nr_in(w, id, nr, MHP_BLOCK_OFFLINE) +
-			   nr_in(w, id, nr, MHP_BLOCK_ONLINE) +
-			   nr_in(w, id, nr, MHP_BLOCK_ABSENT);
-
-	if (nr_in(w, id, nr, MHP_BLOCK_ABSENT) == nr)
-		return MHP_ERR_NOENT;
-	return id < FIRST_BLOCK || nr_rest != nr || leaves_dependents(w, id, nr)
-		       ? MHP_ERR_BUSY
-		       : 0;
-}
-
-static struct outlook eject_outlook(const struct world *w, uint64_t id,
-				    uint64_t nr)
-{
-	struct outlook sum = {0};
-
-	for (; nr--; id++) {
-		struct outlook o;
-
-		if (w->life[id] != MHP_BLOCK_ONLINE)
-			continue;
-		o = world_outlook(w, block_range(&w->mc, id, 1));
-		sum.blocked |= o.blocked;
-		sum.refused |= o.refused;
-		sum.later |= o.later;
-	}
-	return sum;
-}
-
-static void eject_ended(struct world *w, uint64_t id, uint64_t nr, int err,
-			struct outlook o)
-{
-	if (err == MHP_ERR_NOMEM)
-		assert_true(nr > 1 || !o.blocked);
-	else
-		assert_int_equal(err,
-				 o.blocked || o.refused ? MHP_ERR_BUSY : 0);
-	world_sync_items(w);
-	if (err)
-		return;
-	world_leave(w, id, nr);
-	world_sync_engine(w);
-}
-
-static void do_eject(struct world *w, uint64_t id, uint64_t nr)
-{
-	uint32_t flags = world_below(w, 3) ? 0 : MHP_OFFLINE_TWICE;
-	struct mhp_range range = block_range(&w->mc, id, nr);
-	struct outlook o = eject_outlook(w, id, nr);
-	int expect = expect_eject(w, id, nr), err;
-
-	/* It would wait for an owner who is not going to come. */
-	if (!expect && o.later && (flags || !o.blocked))
-		return;
-	err = mhp_offline_and_remove(w->mc.m, range, MHP_NO_DEADLINE, flags,
-				     NULL);
-	if (expect)
-		assert_int_equal(err, expect);
-	else
-		eject_ended(w, id, nr, err, o);
-}
-
-static uint64_t random_nr(struct world *w, uint64_t id)
-{
-	uint64_t nr = 1 + world_below(w, world_below(w, 3) ? 2 : 8);
-
-	return nr < NR_BLOCKS - id ? nr : NR_BLOCKS - id;
-}
-
 static void life_of_one(struct world *w, uint64_t id)
 {
 	switch (w->life[id]) {
@@ -316,7 +196,7 @@ static void life_of_one(struct world *w, uint64_t id)
 		if (world_below(w, 4))
 			do_online(w, id);
 		else
-			do_remove(w, id, random_nr(w, id));
+			random_remove(w, id);
 		break;
 	case MHP_BLOCK_ONLINE:
 		if (world_below(w, 2))
@@ -335,7 +215,7 @@ static void life_of_one(struct world *w, uint64_t id)
 /* All of a range that are not online come online, if they can. */
 static void life_of_range(struct world *w, uint64_t id, uint64_t nr)
 {
-	for (; nr--; id++)
+	for (; nr-- && id < NR_BLOCKS; id++)
 		if (w->life[id] == MHP_BLOCK_OFFLINE)
 			do_online(w, id);
 }
@@ -348,10 +228,10 @@ void random_lifecycle(struct world *w)
 		id = 1 + world_below(w, NR_BOOT_BLOCKS - 1);
 	switch (world_below(w, 8)) {
 	case 0:
-		do_eject(w, id, random_nr(w, id));
+		random_eject(w, id);
 		break;
 	case 1:
-		life_of_range(w, id, random_nr(w, id));
+		life_of_range(w, id, 1 + world_below(w, 6));
 		break;
 	default:
 		life_of_one(w, id);

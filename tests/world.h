@@ -110,9 +110,9 @@ void world_set_life(struct world *w, uint64_t id, enum mhp_block_state life);
 void world_come(struct world *w, uint64_t id, uint64_t nr,
 		enum mhp_placement placement);
 
-/** world_leave() - note that those of @nr blocks from @id on that were there
- * are gone, and that what held their memmaps is usable */
-void world_leave(struct world *w, uint64_t id, uint64_t nr);
+/** world_leave() - note that blocks, a bit each, are gone, and that what held
+ * their memmaps is usable */
+void world_leave(struct world *w, uint32_t blocks);
 
 /** world_serves() - whether a page holds memmap or state of a block that was
  * added */
@@ -121,10 +121,9 @@ bool world_serves(const struct world *w, mhp_pfn_t pfn);
 /** world_missing_host() - a host of a block that is not online, or @id */
 uint64_t world_missing_host(const struct world *w, uint64_t id);
 
-/** world_has_dependent() - whether blocks depend on @host, other than those
- * from @first on */
-bool world_has_dependent(const struct world *w, uint64_t host, uint64_t first,
-			 uint64_t nr);
+/** world_has_dependent() - whether blocks depend on @host, other than those of
+ * @blocks, a bit each */
+bool world_has_dependent(const struct world *w, uint64_t host, uint32_t blocks);
 
 /** world_hosts_in_use() - whether a block depends on @host that is not
  * offline */

@@ -53,14 +53,12 @@ uint64_t world_missing_host(const struct world *w, uint64_t id)
 	return id;
 }
 
-bool world_has_dependent(const struct world *w, uint64_t host, uint64_t first,
-			 uint64_t nr)
+bool world_has_dependent(const struct world *w, uint64_t host, uint32_t blocks)
 {
 	uint64_t id;
 
 	for (id = FIRST_BLOCK; id < NR_BLOCKS; id++)
-		if (world_depends(w, id, host) &&
-		    (id < first || id >= first + nr))
+		if (world_depends(w, id, host) && !(blocks >> id & 1))
 			return true;
 	return false;
 }
@@ -98,9 +96,12 @@ static void world_regain(struct world *w)
 			w->map[pfn] = MAP_FREE;
 }
 
-void world_leave(struct world *w, uint64_t id, uint64_t nr)
+void world_leave(struct world *w, uint32_t blocks)
 {
-	for (; nr--; id++)
-		world_set_life(w, id, MHP_BLOCK_ABSENT);
+	uint64_t id;
+
+	for (id = FIRST_BLOCK; id < NR_BLOCKS; id++)
+		if (blocks >> id & 1)
+			world_set_life(w, id, MHP_BLOCK_ABSENT);
 	world_regain(w);
 }
