@@ -28,12 +28,18 @@ static uint8_t *state_at(const struct explorer *e, uint32_t i)
 
 static uint32_t state_hash(const struct explorer *e, const uint8_t *state)
 {
-	uint32_t hash = 2166136261u;
-	size_t i;
+	size_t left = e->machine->state_bytes, nr;
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-	for (i = 0; i < e->machine->state_bytes; i++)
-		hash = (hash ^ state[i]) * 16777619u;
-	return hash ^ hash >> 15;
+	for (; left; left -= nr, state += nr) {
+		uint64_t word = 0;
+
+		nr = left < sizeof(word) ? left : sizeof(word);
+		memcpy(&word, state, nr);
+		hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		hash ^= hash >> 32;
+	}
+	return (uint32_t)hash;
 }
 
 static void explorer_insert(struct explorer *e, uint32_t index)
