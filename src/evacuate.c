@@ -7,6 +7,7 @@
 
 #include "desc.h"
 #include "owner.h"
+#include "section.h"
 
 /* Passes without any progress after which a refusal ends an operation. */
 #define EVACUATE_IDLE_PASSES 4
@@ -52,9 +53,10 @@ void evacuate_collect(struct mhp *m, struct mhp_block *blk,
 
 /* Lack of a target outweighs what an owner said. */
 static void move_refused(struct mhp *m, struct evacuate_batch *batch,
-			 const struct frame_head *head, enum mhp_why why)
+			 unsigned int i, enum mhp_why why)
 {
-	struct owner_answer answer = owner_ask(m, head);
+	const struct frame_head *head = &batch->heads[i];
+	struct owner_answer answer = owner_ask(m, head, batch->descs[i]);
 
 	batch->nr_refused++;
 	if (batch->refusal.why != MHP_WHY_NONE && why != MHP_WHY_NO_TARGET)
@@ -63,7 +65,7 @@ static void move_refused(struct mhp *m, struct evacuate_batch *batch,
 		why = MHP_WHY_PINNED;
 	report_set(&batch->refusal, MHP_ERR_BUSY, MHP_STAGE_OFFLINE, why,
 		   head->pfn);
-	owner_report(m, head, answer.pins, &batch->refusal);
+	owner_report(m, head, batch->descs[i], answer.pins, &batch->refusal);
 }
 
 static int move_target(struct mhp *m, const struct frame_head *head,
@@ -85,12 +87,37 @@ static int move_target(struct mhp *m, const struct frame_head *head,
 	return mhp_frame_alloc(m, &request, to);
 }
 
+/* Where the descriptor of a collected allocation is now, or NULL. It may begin
+ * in a block before this one, which nobody keeps: that can go, if somebody else
+ * has moved the allocation, and its memmap can move. */
+static mhp_word_t *desc_now(struct mhp *m, mhp_pfn_t pfn, bool marking)
+{
+	struct mhp_block *blk = section_block(m, pfn);
+	uint64_t status;
+
+	if (!blk)
+		return NULL;
+	/* A memmap that moves has been looked at for marks, or will be once
+	 * this section has ended. */
+	status = block_status(blk);
+	return (marking ? block_grants(status) : block_serves(status))
+		       ? desc_word(m, blk, pfn)
+		       : NULL;
+}
+
 /* Set or clear "moving" in a descriptor that has not changed meanwhile. */
-static bool desc_mark(mhp_word_t *word, uint64_t desc, bool moving)
+static bool desc_mark(struct mhp *m, mhp_pfn_t pfn, uint64_t desc, bool moving)
 {
 	uint64_t from = moving ? desc : desc | DESC_MOVING;
+	uint64_t to = moving ? desc | DESC_MOVING : desc;
+	mhp_word_t *word;
+	bool done;
 
-	return mhp_port_cas(word, &from, moving ? desc | DESC_MOVING : desc);
+	mhp_port_read_lock();
+	word = desc_now(m, pfn, moving);
+	done = word && mhp_port_cas(word, &from, to);
+	mhp_port_read_unlock();
+	return done;
 }
 
 static void move_done(struct mhp *m, struct evacuate_batch *batch,
@@ -103,11 +130,12 @@ static void move_done(struct mhp *m, struct evacuate_batch *batch,
 	batch->nr_pages_moved += head->nr_pages;
 }
 
-/* Ask the owner. @desc is the descriptor as collected. */
+/* Ask the owner. */
 static void move_ask(struct mhp *m, struct evacuate_batch *batch,
-		     const struct frame_head *head, uint64_t desc,
-		     mhp_pfn_t to_pfn)
+		     unsigned int i, mhp_pfn_t to_pfn)
 {
+	const struct frame_head *head = &batch->heads[i];
+	uint64_t desc = batch->descs[i];
 	struct owner *owner = &m->owners[desc_owner(desc)];
 	struct mhp_move move = {.from_pfn = head->pfn,
 				.to_pfn = to_pfn,
@@ -116,7 +144,7 @@ static void move_ask(struct mhp *m, struct evacuate_batch *batch,
 				.cookie = desc_cookie(desc)};
 	int err = MHP_ERR_AGAIN;
 
-	if (desc_mark(head->desc, desc, true)) {
+	if (desc_mark(m, head->pfn, desc, true)) {
 		err = owner->ops->move(owner->ctx, m, &move);
 		if (!err) {
 			move_done(m, batch, head);
@@ -126,11 +154,11 @@ static void move_ask(struct mhp *m, struct evacuate_batch *batch,
 			batch->unsettled |= UINT64_C(1) << desc_owner(desc);
 			return;
 		}
-		(void)desc_mark(head->desc, desc, false);
+		(void)desc_mark(m, head->pfn, desc, false);
 	}
 	(void)frame_free_head(m, to_pfn, head->nr_pages);
 	if (err != MHP_ERR_AGAIN)
-		move_refused(m, batch, head, MHP_WHY_REFUSED);
+		move_refused(m, batch, i, MHP_WHY_REFUSED);
 }
 
 /* Move one allocation. Return: 0, also if it stays for now; MHP_ERR_NOMEM. */
@@ -141,15 +169,15 @@ static int move_one(struct mhp *m, struct evacuate_batch *batch, unsigned int i)
 	mhp_pfn_t to_pfn;
 	int err;
 
-	if (!owner_ask(m, head).moves) {
-		move_refused(m, batch, head, MHP_WHY_UNMOVABLE);
+	if (!owner_ask(m, head, desc).moves) {
+		move_refused(m, batch, i, MHP_WHY_UNMOVABLE);
 		return 0;
 	}
 	err = move_target(m, head, desc, batch->node, &to_pfn);
 	if (err == MHP_ERR_NOMEM)
-		move_refused(m, batch, head, MHP_WHY_NO_TARGET);
+		move_refused(m, batch, i, MHP_WHY_NO_TARGET);
 	else if (!err)
-		move_ask(m, batch, head, desc, to_pfn);
+		move_ask(m, batch, i, to_pfn);
 	return err == MHP_ERR_NOMEM ? err : 0;
 }
 

@@ -18,7 +18,7 @@ static void blocker_fill(struct mhp *m, const struct frame_head *head,
 {
 	struct mhp_report report = {.pfn = 0};
 
-	owner_report(m, head, pins, &report);
+	owner_report(m, head, mhp_port_load(head->desc), pins, &report);
 	*blocker = (struct mhp_blocker){
 		.pfn = head->pfn,
 		.order = (uint8_t)head->order,
@@ -39,7 +39,7 @@ static void forecast_first(struct mhp *m, const struct frame_head *head,
 	report_set(first, MHP_ERR_BUSY, MHP_STAGE_OFFLINE,
 		   answer->moves ? MHP_WHY_PINNED : MHP_WHY_UNMOVABLE,
 		   head->pfn);
-	owner_report(m, head, answer->pins, first);
+	owner_report(m, head, mhp_port_load(head->desc), answer->pins, first);
 }
 
 /* What one pass over a block found. */
@@ -89,7 +89,7 @@ static struct forecast_pass forecast_look(struct mhp *m, struct mhp_block *blk,
 		pfn = head.pfn + head.nr_pages;
 		if (pfn <= range.start_pfn)
 			continue;
-		answer = owner_ask(m, &head);
+		answer = owner_ask(m, &head, mhp_port_load(head.desc));
 		if (!answer.moves || (answer.pins && !patient)) {
 			forecast_block(m, &head, &answer, blockers,
 				       max_blockers, first, &pass);

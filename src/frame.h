@@ -115,7 +115,8 @@ struct frame_head {
 	mhp_pfn_t pfn;
 	uint64_t nr_pages;
 	unsigned int order; /* the smallest that holds them */
-	mhp_word_t *desc;   /* valid descriptor, if nothing is in flight */
+	mhp_word_t *desc;   /* valid descriptor, if nothing is in flight; for
+			       this section, or as long as the mutex is held */
 	bool lends;	    /* its first pageblock does, see lent.h */
 };
 

@@ -50,9 +50,9 @@ void owner_init(struct mhp *m)
 	owner_store(m, OWNER_MEMMAP, &owner_memmap_ops, NULL);
 }
 
-struct owner_answer owner_ask(struct mhp *m, const struct frame_head *head)
+struct owner_answer owner_ask(struct mhp *m, const struct frame_head *head,
+			      uint64_t desc)
 {
-	uint64_t desc = mhp_port_load(head->desc);
 	uint16_t owner = desc_owner(desc);
 	const struct mhp_owner_ops *ops = owner_ops(m, owner);
 	struct owner_answer answer = {.moves = ops && ops->move};
@@ -63,10 +63,10 @@ struct owner_answer owner_ask(struct mhp *m, const struct frame_head *head)
 	return answer;
 }
 
-void owner_report(struct mhp *m, const struct frame_head *head, uint32_t pins,
-		  struct mhp_report *report)
+void owner_report(struct mhp *m, const struct frame_head *head, uint64_t desc,
+		  uint32_t pins, struct mhp_report *report)
 {
-	uint16_t owner = desc_owner(mhp_port_load(head->desc));
+	uint16_t owner = desc_owner(desc);
 
 	if (!report)
 		return;

@@ -18,15 +18,16 @@ struct owner_answer {
 void owner_init(struct mhp *m);
 
 /** owner_ask() - whether an allocation can move. Inside no spinlock; calls the
- * owner. */
-struct owner_answer owner_ask(struct mhp *m, const struct frame_head *head);
+ * owner. @desc: the allocation's descriptor as it was seen */
+struct owner_answer owner_ask(struct mhp *m, const struct frame_head *head,
+			      uint64_t desc);
 
-/** owner_report() - put an allocation and its owner into a report */
-void owner_report(struct mhp *m, const struct frame_head *head, uint32_t pins,
-		  struct mhp_report *report);
+/** owner_report() - put an allocation and its owner into a report; likewise */
+void owner_report(struct mhp *m, const struct frame_head *head, uint64_t desc,
+		  uint32_t pins, struct mhp_report *report);
 
-/** owner_poisoned() - tell the owner that content is lost, if it wants to know.
- * Without the mutex; @desc: the allocation's descriptor as it was seen */
+/** owner_poisoned() - tell the owner that content is lost, if it wants to know;
+ * likewise. Without the mutex. */
 void owner_poisoned(struct mhp *m, const struct frame_head *head, uint64_t desc,
 		    mhp_pfn_t bad_pfn);
 

@@ -41,12 +41,13 @@ void pageblock_set_nowhole(struct mhp *m, struct mhp_block *blk, uint32_t i)
 	mhp_port_or(hint_word(blk, m->layout.nowhole_offset, i), 1);
 }
 
-/* The word once nobody is closing the pageblock. */
+/* The word once nobody is closing the pageblock. A chain that is put together
+ * there takes its time, and is not waited for. */
 static uint64_t word_settled(const struct pageblock *pb)
 {
-	uint64_t word;
+	uint64_t closing = PB_SMALL | PB_CLOSING, word;
 
-	while ((word = mhp_port_load_seq(pb->word)) & PB_CLOSING)
+	while (((word = mhp_port_load_seq(pb->word)) & closing) == closing)
 		mhp_port_relax();
 	return word;
 }

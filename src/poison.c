@@ -178,7 +178,7 @@ static int hard_lose(const struct victim *v, struct loss *loss,
 	    desc_owner(loss->desc) == OWNER_MEMMAP)
 		return poison_fail(v, MHP_ERR_BUSY, MHP_WHY_KEPT, report);
 	loss->any = true;
-	if (!native && !owner_ask(v->m, &loss->head).moves)
+	if (!native && !owner_ask(v->m, &loss->head, loss->desc).moves)
 		return poison_fail(v, MHP_ERR_BUSY, MHP_WHY_UNMOVABLE, report);
 	return 0;
 }
@@ -264,12 +264,14 @@ static int soft_foresee(const struct victim *v, struct mhp_report *report)
 	struct owner_answer answer;
 	struct frame_head head;
 	enum mhp_why why = MHP_WHY_NONE;
+	uint64_t desc;
 
 	if (!v->isolated)
 		return poison_fail(v, MHP_ERR_BUSY, MHP_WHY_ISOLATED, report);
 	if (!frame_head_of(v->m, v->blk, v->pfn, &head))
 		return MHP_ERR_AGAIN;
-	answer = owner_ask(v->m, &head);
+	desc = mhp_port_load(head.desc);
+	answer = owner_ask(v->m, &head, desc);
 	if (!answer.moves)
 		why = MHP_WHY_UNMOVABLE;
 	else if (answer.pins)
@@ -277,7 +279,7 @@ static int soft_foresee(const struct victim *v, struct mhp_report *report)
 	if (why == MHP_WHY_NONE)
 		return MHP_ERR_AGAIN;
 	poison_fail(v, MHP_ERR_BUSY, why, report);
-	owner_report(v->m, &head, answer.pins, report);
+	owner_report(v->m, &head, desc, answer.pins, report);
 	return MHP_ERR_BUSY;
 }
 

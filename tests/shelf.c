@@ -118,6 +118,8 @@ static uint32_t shelf_pins(void *ctx, struct mhp *m, mhp_pfn_t pfn,
 
 	(void)m;
 	assert_true(cookie < NR_ITEMS);
+	if (shelf->at_pins)
+		shelf->at_pins(shelf, pfn);
 	if (!shelf->items[cookie].live || shelf->items[cookie].pfn != pfn ||
 	    shelf->items[cookie].order != order)
 		return 0;

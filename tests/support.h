@@ -213,6 +213,8 @@ struct shelf {
 	mhp_pfn_t bad_pfn; /* the page that was bad, of the last */
 	/* Called at the start of each move, if set. */
 	void (*at_move)(struct shelf *shelf, const struct mhp_move *move);
+	/* Likewise when it is asked for pins. */
+	void (*at_pins)(struct shelf *shelf, mhp_pfn_t pfn);
 	void *at_move_arg;
 	struct item items[NR_ITEMS];
 };

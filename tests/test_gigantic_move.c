@@ -301,6 +301,127 @@ static void test_owner_stays(struct machine *mc)
 	stage_end(&s);
 }
 
+/* The owner is only asked for what is there. */
+static void asked_in_place(struct shelf *shelf, const struct mhp_move *move)
+{
+	assert_int_equal(shelf->items[move->cookie].pfn, move->from_pfn);
+}
+
+/* Just when the step for the second block is about to ask. */
+static void first_block_goes(struct shelf *shelf, mhp_pfn_t pfn)
+{
+	struct machine *mc = shelf->mc;
+
+	(void)pfn;
+	shelf->at_pins = NULL;
+	assert_int_equal(
+		mhp_block_offline(mc->m, FIRST_BLOCK, MHP_NO_DEADLINE, NULL),
+		0);
+	assert_int_equal(
+		mhp_remove(mc->m, block_range(mc, FIRST_BLOCK, 1), NULL), 0);
+}
+
+static void begin_second(struct machine *mc, struct mhp_offline *op)
+{
+	assert_int_equal(mhp_offline_begin(mc->m, op, FIRST_BLOCK + 1,
+					   MHP_NO_DEADLINE, 0, NULL),
+			 0);
+}
+
+/* The descriptor of a run is in its first block, which nobody keeps while the
+ * second one leaves. */
+static void test_descriptor_goes(struct machine *mc)
+{
+	struct mhp_offline op;
+	struct stage s;
+	int err;
+
+	if (mhp_page_bytes(mc->g) >= 4096)
+		machine_again(mc, MHP_MODEL_STRICT);
+	s = stage_start(mc);
+	s.shelf->at_move = asked_in_place;
+	begin_second(mc, &op);
+	s.shelf->at_pins = first_block_goes;
+	do
+		err = mhp_offline_step(mc->m, &op, NULL);
+	while (err == MHP_ERR_AGAIN);
+	assert_int_equal(err, 0);
+	assert_null(s.shelf->at_pins);
+	assert_int_equal(s.shelf->nr_moved, 1);
+	stage_end(&s);
+}
+
+static void first_memmap_moves(struct shelf *shelf, mhp_pfn_t pfn)
+{
+	(void)pfn;
+	shelf->at_pins = NULL;
+	assert_int_equal(mhp_memmap_move(shelf->mc->m, FIRST_BLOCK,
+					 MHP_PLACEMENT_EXISTING,
+					 MHP_NO_DEADLINE, NULL),
+			 0);
+}
+
+/* A run from behind the memmap on the first block into the second block. */
+static void run_behind_memmap(struct stage *s, struct machine *mc)
+{
+	uint64_t unit = mhp_pageblock_pages(mc->g);
+	mhp_pfn_t end = block_start(mc, FIRST_BLOCK + 1) + unit, pfn;
+
+	shelf_free(s->shelf, s->item);
+	assert_int_equal(mhp_memmap_move(mc->m, FIRST_BLOCK,
+					 MHP_PLACEMENT_BLOCK, MHP_NO_DEADLINE,
+					 NULL),
+			 0);
+	pfn = block_start(mc, FIRST_BLOCK) +
+	      block_info(mc, FIRST_BLOCK).nr_memmap;
+	pfn = (pfn + unit - 1) & ~(unit - 1);
+	s->nr = end - pfn;
+	s->item = shelf_alloc_run(
+		s->shelf,
+		&(struct mhp_request){
+			.align_order = (uint8_t)mhp_pageblock_order(mc->g)},
+		s->nr);
+	assert_int_equal(s->item->pfn, pfn);
+}
+
+/* And where it is in memory may change. The mark of a move that is put off is
+ * where its end looks for it, and keeps the memmap from moving on. */
+static void test_descriptor_moves(struct machine *mc)
+{
+	uint64_t nr_hosted = 0;
+	struct mhp_offline op;
+	struct stage s;
+
+	machine_again(mc, MHP_MODEL_NO_EXTRA);
+	assert_int_equal(mhp_hosted_pages(mc->m,
+					  block_range(mc, FIRST_BLOCK, 1),
+					  MHP_PLACEMENT_BLOCK, &nr_hosted),
+			 0);
+	if (!nr_hosted)
+		return; /* too small to have its memmap on it */
+	s = stage_start(mc);
+	run_behind_memmap(&s, mc);
+	s.item->answer = ANSWER_LATER;
+	begin_second(mc, &op);
+	s.shelf->at_pins = first_memmap_moves;
+	while (s.item->to_pfn == MHP_PFN_NONE)
+		assert_int_equal(mhp_offline_step(mc->m, &op, NULL),
+				 MHP_ERR_AGAIN);
+	assert_null(s.shelf->at_pins);
+	assert_int_equal(block_info(mc, FIRST_BLOCK).placement,
+			 MHP_PLACEMENT_EXISTING);
+	assert_int_equal(mhp_memmap_move(mc->m, FIRST_BLOCK,
+					 MHP_PLACEMENT_BLOCK, MHP_NO_DEADLINE,
+					 NULL),
+			 MHP_ERR_BUSY);
+	assert_int_equal(shelf_complete(s.shelf, s.item, true), 0);
+	while (mhp_offline_step(mc->m, &op, NULL) == MHP_ERR_AGAIN)
+		;
+	assert_int_equal(block_info(mc, FIRST_BLOCK + 1).state,
+			 MHP_BLOCK_OFFLINE);
+	stage_end(&s);
+}
+
 int main(void)
 {
 	static const struct machine_test tests[] = {
@@ -315,6 +436,8 @@ int main(void)
 		{"a page of it is withheld", test_withhold},
 		{"alignment stays", test_alignment_stays},
 		{"owner stays", test_owner_stays},
+		{"its descriptor goes", test_descriptor_goes},
+		{"its descriptor moves", test_descriptor_moves},
 	};
 
 	return machine_run("gigantic move", tests,
