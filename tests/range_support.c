@@ -24,6 +24,8 @@ const struct machine_case range_cases[] = {
 	{.name = "window", .geometry = GEOMETRY(10, 12, 14, 64)},
 	/* A pageblock holds several pieces and usable pages. */
 	{.name = "shared", .geometry = GEOMETRY(10, 15, 15, 80)},
+	/* Six pages describe a pageblock; pieces across borders. */
+	{.name = "lending", .geometry = GEOMETRY(10, 16, 17, 96)},
 };
 
 const unsigned int nr_range_cases = sizeof(range_cases) /

@@ -2,8 +2,9 @@
 /*
  * Ranges with one memmap, and memmaps that move out of them: blocks go on- and
  * offline, leave alone or together, come again in any placement; memmaps move
- * to existing memory, to their blocks, all off a host at once; pages are taken
- * before, between and after, movable and not. What a call may answer is left
+ * to existing memory, to their blocks, all off a host at once; they lend what
+ * describes tails; pages are taken before, between and after, movable and not,
+ * and whole pageblocks, which are taken apart. What a call may answer is left
  * open; what holds after each is not: the checker is content, nobody has a page
  * twice, none that is taken holds a memmap, what is taken keeps its content,
  * and in the end nothing is left.
@@ -13,11 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lend_support.h"
 #include "mhp/move.h"
 #include "range_support.h"
 
-#define NR_STEPS 120
+#define NR_STEPS 160
 #define MOST_TAKEN 4096
+#define MOST_LARGE 16
+#define MOST_BOOT 256
 
 struct mix {
 	struct machine *mc;
@@ -25,8 +29,12 @@ struct mix {
 	struct shelf *shelf;
 	mhp_pfn_t taken[MOST_TAKEN];
 	uint32_t nr_taken;
+	struct mhp_range large[MOST_LARGE]; /* whole pageblocks */
+	uint32_t nr_large;
+	mhp_pfn_t boot[MOST_BOOT]; /* pageblocks of boot memory that are held */
+	uint32_t nr_boot;
 	uint64_t nr_done, nr_refused;
-	uint64_t nr_moved, nr_evicted;
+	uint64_t nr_moved, nr_evicted, nr_lent;
 };
 
 static uint64_t draw(struct mix *x, uint64_t n)
@@ -75,6 +83,66 @@ static void give(struct mix *x, uint32_t nr_left)
 	}
 }
 
+static void take_large(struct mix *x)
+{
+	unsigned int order = mhp_pageblock_order(x->mc->g);
+	struct mhp_request request = {.mobility = MHP_UNMOVABLE};
+	mhp_pfn_t pfn;
+
+	request.order = (uint8_t)(order + draw(x, 2));
+	if (request.order > mhp_gigantic_order(x->mc->g))
+		request.order = (uint8_t)order;
+	request.flags = draw(x, 2) ? MHP_ALLOC_NO_TAILS : 0;
+	if (x->nr_large == MOST_LARGE ||
+	    mhp_frame_alloc(x->mc->m, &request, &pfn))
+		return;
+	*word_of(x, pfn) = ~pfn;
+	x->large[x->nr_large++] = mhp_range_make(pfn, UINT64_C(1)
+							      << request.order);
+}
+
+static void give_large(struct mix *x, uint32_t i)
+{
+	struct mhp_range large = x->large[i];
+
+	assert_int_equal(*word_of(x, large.start_pfn), ~large.start_pfn);
+	assert_int_equal(
+		mhp_run_free(x->mc->m, large.start_pfn, large.nr_pages), 0);
+	x->large[i] = x->large[--x->nr_large];
+}
+
+/* What is large shall be in the range: little is left elsewhere. */
+static void take_boot(struct mix *x)
+{
+	struct mhp_request request = {
+		.mobility = MHP_UNMOVABLE,
+		.order = (uint8_t)mhp_pageblock_order(x->mc->g),
+	};
+	mhp_pfn_t spare[MOST_BOOT];
+	uint32_t nr = 0;
+
+	while (x->nr_boot < MOST_BOOT && nr < MOST_BOOT &&
+	       !mhp_frame_alloc(x->mc->m, &request, &x->boot[x->nr_boot]))
+		if (draw(x, 4))
+			x->nr_boot++;
+		else
+			spare[nr++] = x->boot[x->nr_boot];
+	while (nr)
+		assert_int_equal(
+			mhp_frame_free(x->mc->m, spare[--nr], request.order),
+			0);
+}
+
+static void give_boot(struct mix *x)
+{
+	unsigned int order = mhp_pageblock_order(x->mc->g);
+
+	while (x->nr_boot)
+		assert_int_equal(
+			mhp_frame_free(x->mc->m, x->boot[--x->nr_boot], order),
+			0);
+}
+
 static int compare_pfns(const void *a, const void *b)
 {
 	mhp_pfn_t left = *(const mhp_pfn_t *)a, right = *(const mhp_pfn_t *)b;
@@ -95,6 +163,9 @@ static void verify(struct mix *x)
 		assert_int_equal(page_info(x->mc, x->taken[i]).use,
 				 MHP_PAGE_ALLOCATED);
 	}
+	for (i = 0; i < x->nr_large; i++)
+		assert_int_equal(*word_of(x, x->large[i].start_pfn),
+				 ~x->large[i].start_pfn);
 }
 
 /* ---- steps ---- */
@@ -185,6 +256,9 @@ static void step_evict(struct mix *x)
 
 static void step_pages(struct mix *x)
 {
+	if (!draw(x, 8))
+		while (x->nr_large)
+			give_large(x, 0);
 	if (draw(x, 2))
 		take(x, draw(x, 3) ? draw(x, 20) : UINT64_MAX);
 	else
@@ -205,10 +279,65 @@ static void step_items(struct mix *x)
 	}
 }
 
+static void step_large(struct mix *x)
+{
+	if (x->nr_large && !draw(x, 3))
+		give_large(x, (uint32_t)draw(x, x->nr_large));
+	else
+		take_large(x);
+}
+
+static void step_lend(struct mix *x)
+{
+	const struct mhp_range *large;
+	uint64_t nr;
+
+	if (!x->nr_large)
+		return;
+	large = &x->large[draw(x, x->nr_large)];
+	assert_int_equal(mhp_memmap_lend(x->mc->m, large->start_pfn,
+					 large->nr_pages, &nr, NULL),
+			 0);
+	x->nr_lent += nr;
+}
+
+static void step_take_back(struct mix *x)
+{
+	uint64_t id = draw_block(x);
+	uint64_t nr = 1 + draw(x, FIRST_BLOCK + NR_RANGE - id);
+
+	did(x, mhp_memmap_take_back(x->mc->m, block_range(x->mc, id, nr),
+				    draw(x, 2) ? MHP_TAKE_BACK_FREE : 0,
+				    MHP_NO_DEADLINE, NULL));
+}
+
+/* Into pages, if there is room to know them. */
+static void step_split(struct mix *x)
+{
+	uint32_t i = (uint32_t)draw(x, MOST_LARGE);
+	struct mhp_range large = x->large[i];
+	mhp_pfn_t pfn = large.start_pfn;
+	int err;
+
+	if (i >= x->nr_large || x->nr_taken + large.nr_pages > MOST_TAKEN)
+		return;
+	err = mhp_frame_split(x->mc->m, pfn, large.nr_pages, 0, 0,
+			      MHP_NO_DEADLINE, NULL);
+	did(x, err);
+	if (err)
+		return;
+	x->large[i] = x->large[--x->nr_large];
+	for (; pfn < mhp_range_end_pfn(large); pfn++) {
+		*word_of(x, pfn) = ~pfn;
+		x->taken[x->nr_taken++] = pfn;
+	}
+}
+
 static void (*const steps[])(struct mix *x) = {
-	step_online, step_online_all, step_offline, step_offline,
-	step_remove, step_eject,      step_add,	    step_add,
-	step_move,   step_evict,      step_pages,   step_items,
+	step_online, step_online_all, step_offline,   step_offline, step_remove,
+	step_eject,  step_add,	      step_add,	      step_move,    step_evict,
+	step_pages,  step_items,      step_large,     step_large,   step_lend,
+	step_lend,   step_lend,	      step_take_back, step_split,
 };
 
 #define NR_KINDS (sizeof(steps) / sizeof(steps[0]))
@@ -241,6 +370,9 @@ static void mix_end(struct mix *x)
 {
 	uint64_t id, rounds = 0;
 
+	while (x->nr_large)
+		give_large(x, 0);
+	give_boot(x);
 	give(x, 0);
 	shelf_close(x->shelf);
 	while (shed(x)) {
@@ -263,6 +395,7 @@ static void mix_run(struct machine *mc, uint64_t seed)
 	x->mc = mc;
 	dice_start(&x->dice, seed);
 	x->shelf = shelf_open(mc);
+	take_boot(x);
 	assert_int_equal(
 		add_blocks(mc, FIRST_BLOCK, NR_RANGE, MHP_PLACEMENT_RANGE), 0);
 	for (i = 0; i < NR_STEPS; i++) {
@@ -273,6 +406,9 @@ static void mix_run(struct machine *mc, uint64_t seed)
 	unchanged(mc, before, SNAP_NO_PAGES);
 	assert_true(x->nr_done > 10);
 	assert_true(x->nr_refused > 0);
+	print_message("# moved %u, evicted %u, lent %u\n",
+		      (unsigned int)x->nr_moved, (unsigned int)x->nr_evicted,
+		      (unsigned int)x->nr_lent);
 	free(x);
 }
 
@@ -295,5 +431,8 @@ static const struct machine_test tests[] = {
 
 int main(void)
 {
-	return range_run("range_mix", tests, sizeof(tests) / sizeof(tests[0]));
+	unsigned int nr = sizeof(tests) / sizeof(tests[0]);
+
+	return range_run("range_mix", tests, nr) +
+	       lend_run("range_mix_lent", tests, nr);
 }
