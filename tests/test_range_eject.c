@@ -4,6 +4,7 @@
  * is found whatever the caller's is, and a failure in the middle puts every
  * block back where it was, hosts before their dependents.
  */
+#include "mhp/move.h"
 #include "range_support.h"
 
 #include <stdlib.h>
@@ -241,6 +242,86 @@ static void test_host_leaves_meanwhile(struct machine *mc)
 			 0);
 }
 
+/* What somebody tries with a block while it is ejected. */
+static int meddle(struct machine *mc, uint64_t id, unsigned int how)
+{
+	switch (how) {
+	case 0:
+		return mhp_block_offline(mc->m, id, MHP_NO_DEADLINE, NULL);
+	case 1:
+		return mhp_remove(mc->m, block_range(mc, id, 1), NULL);
+	case 2:
+		return mhp_offline_and_remove(mc->m, block_range(mc, id, 1),
+					      MHP_NO_DEADLINE, 0, NULL);
+	case 3:
+		return mhp_memmap_move(mc->m, id, MHP_PLACEMENT_EXISTING,
+				       MHP_NO_DEADLINE, NULL);
+	case 4:
+		return mhp_memmap_evict(mc->m, FIRST_BLOCK,
+					MHP_PLACEMENT_EXISTING, MHP_NO_DEADLINE,
+					NULL);
+	default:
+		return add_blocks(mc, id, 1, MHP_PLACEMENT_BLOCK);
+	}
+}
+
+#define NR_MEDDLES 6
+
+static void at_move_meddle(struct shelf *shelf, const struct mhp_move *move)
+{
+	uint64_t *nr = shelf->at_move_arg, i;
+	unsigned int how;
+
+	(void)move;
+	for (i = 0; i < NR_RANGE; i++)
+		for (how = 0; how < NR_MEDDLES; how++)
+			assert_true(meddle(shelf->mc, FIRST_BLOCK + i, how) <
+				    0);
+	/* Those that are offline already do not come back. */
+	for (i = 0; i < NR_RANGE; i++) {
+		int err = mhp_block_online(shelf->mc->m, FIRST_BLOCK + i,
+					   MHP_ONLINE_KERNEL, NULL);
+
+		assert_true(err == MHP_ERR_BUSY || err == MHP_ERR_INVAL);
+	}
+	check_ok(shelf->mc);
+	++*nr;
+}
+
+/* A range waits for what is in its first host, when all others have gone: it is
+ * left alone, and what was tried has changed nothing. */
+static void test_left_alone(struct machine *mc)
+{
+	char *before = snapshot(mc, 0);
+	struct shelf *shelf;
+	uint64_t nr = 0;
+	struct range r;
+
+	range_plug(&r, mc, NR_RANGE, MHP_ONLINE_MOVABLE);
+	shelf = shelf_open(mc);
+	shelf_fill(shelf, FIRST_BLOCK + NR_RANGE - 1, 0, 1);
+	if (range_nr_memmap(&r, 0) < r.block_pages)
+		shelf_fill(shelf, FIRST_BLOCK, 0, 1);
+	shelf->at_move = at_move_meddle;
+	shelf->at_move_arg = &nr;
+	shelf->items[0].answer = ANSWER_BROKEN;
+	assert_int_not_equal(
+		mhp_offline_and_remove(mc->m,
+				       block_range(mc, FIRST_BLOCK, NR_RANGE),
+				       MHP_NO_DEADLINE, 0, NULL),
+		0);
+	range_verify(&r);
+	shelf->items[0].answer = ANSWER_MOVED;
+	assert_int_equal(mhp_offline_and_remove(
+				 mc->m, block_range(mc, FIRST_BLOCK, NR_RANGE),
+				 MHP_NO_DEADLINE, 0, NULL),
+			 0);
+	assert_true(nr > 1);
+	shelf->at_move = NULL;
+	shelf_close(shelf);
+	unchanged(mc, before, 0);
+}
+
 /* A part of a range: only with all dependents of what is in it. */
 static void test_parts(struct machine *mc)
 {
@@ -280,6 +361,7 @@ static const struct machine_test tests[] = {
 	{"refused", test_refused},
 	{"host_stays_away", test_host_stays_away},
 	{"host_leaves_meanwhile", test_host_leaves_meanwhile},
+	{"left_alone", test_left_alone},
 	{"parts", test_parts},
 };
 
