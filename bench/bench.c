@@ -31,7 +31,7 @@ static const struct bench_entry entries[] = {
 	{"floors", bench_floors},     {"alloc", bench_alloc},
 	{"hotplug", bench_hotplug},   {"evacuate", bench_evacuate},
 	{"scale", bench_scale},	      {"view", bench_view},
-	{"gigantic", bench_gigantic},
+	{"gigantic", bench_gigantic}, {"move", bench_move},
 };
 
 #define NR_ENTRIES (sizeof(entries) / sizeof(entries[0]))
@@ -46,7 +46,8 @@ static const char *const bench_help =
 	"  evacuate  memory that is in use leaves; floor: a copy of it\n"
 	"  scale     allocation by several threads\n"
 	"  view      files of a machine of 1 TiB\n"
-	"  gigantic  allocation of pages of 1 GiB\n\n"
+	"  gigantic  allocation of pages of 1 GiB\n"
+	"  move      the memmap of memory that is in use moves\n\n"
 	"  --json      print one JSON object a line\n"
 	"  --repeat N  repetitions, 1 to 99; default 7\n"
 	"  --size S    memory of alloc and scale (default 16G), and memory "

@@ -116,5 +116,6 @@ int bench_evacuate(const struct bench *b);
 int bench_scale(const struct bench *b);
 int bench_view(const struct bench *b);
 int bench_gigantic(const struct bench *b);
+int bench_move(const struct bench *b);
 
 #endif

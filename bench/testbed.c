@@ -64,23 +64,45 @@ static int open_posix(struct testbed *t, const struct mhp_geometry *g,
 	return err;
 }
 
+static int testbed_start(struct testbed *t, struct mhp_geometry *g,
+			 uint64_t boot_bytes, uint64_t max_dimm_bytes)
+{
+	struct mhp_report report = {.pfn = MHP_PFN_NONE};
+	struct mhp_boot_range boot = {.node = 0};
+	uint64_t span_bytes = DIMM_START + max_dimm_bytes;
+	int err;
+
+	boot.range = mhp_range_make(0, mhp_pages_from_bytes(g, boot_bytes));
+	if (t->port == TESTBED_MODEL)
+		err = open_model(t, g, &boot, span_bytes, &report);
+	else
+		err = open_posix(t, g, &boot, span_bytes, &report);
+	return err ? bench_fail("start", err, &report) : 0;
+}
+
 int testbed_open(struct testbed *t, const struct bench *b,
 		 enum testbed_port port, uint64_t boot_bytes,
 		 uint64_t max_dimm_bytes)
 {
-	struct mhp_report report = {.pfn = MHP_PFN_NONE};
-	struct mhp_boot_range boot = {.node = 0};
 	struct mhp_geometry g;
-	uint64_t span_bytes = DIMM_START + max_dimm_bytes;
 	int err = testbed_geometry(&g, b);
 
 	*t = (struct testbed){.port = port};
-	boot.range = mhp_range_make(0, mhp_pages_from_bytes(&g, boot_bytes));
-	if (!err && port == TESTBED_MODEL)
-		err = open_model(t, &g, &boot, span_bytes, &report);
-	else if (!err)
-		err = open_posix(t, &g, &boot, span_bytes, &report);
-	return err ? bench_fail("start", err, &report) : 0;
+	return err ? bench_fail("start", err, NULL)
+		   : testbed_start(t, &g, boot_bytes, max_dimm_bytes);
+}
+
+int testbed_open_model(struct testbed *t, const struct bench *b,
+		       uint16_t descriptor_bytes, uint64_t boot_bytes,
+		       uint64_t max_dimm_bytes)
+{
+	struct mhp_geometry g;
+	int err = testbed_geometry(&g, b);
+
+	*t = (struct testbed){.port = TESTBED_MODEL};
+	g.descriptor_bytes = descriptor_bytes;
+	return err ? bench_fail("start", err, NULL)
+		   : testbed_start(t, &g, boot_bytes, max_dimm_bytes);
 }
 
 void testbed_close(struct testbed *t)

@@ -30,6 +30,11 @@ struct testbed {
 int testbed_open(struct testbed *t, const struct bench *b,
 		 enum testbed_port port, uint64_t boot_bytes,
 		 uint64_t max_dimm_bytes);
+/** testbed_open_model() - the same on port model, with descriptors of so many
+ * bytes */
+int testbed_open_model(struct testbed *t, const struct bench *b,
+		       uint16_t descriptor_bytes, uint64_t boot_bytes,
+		       uint64_t max_dimm_bytes);
 void testbed_close(struct testbed *t);
 
 /* 0, or EXIT_FAILED and have said why. */

@@ -27,6 +27,7 @@ GIGANTIC = {
     "1g-alloc", "1g-free", "1g-alloc-half-full", "1g-free-half-full",
     "1g-alloc-none",
 }
+MOVE = {"move-16", "move-64", "hold-up-16", "hold-up-64"}
 EVACUATE = {"half-full", "half-full-fresh"}
 FLOORS = {"locked-instruction", "copy-non-temporal", "copy-fresh"}
 
@@ -125,6 +126,16 @@ def check_text():
          else got.stdout + got.stderr)
 
 
+def check_move():
+    rows, wrong = bench("move")
+    case("move runs", wrong)
+    case("move has its cases", ", ".join(sorted(MOVE - {row["case"]
+                                                        for row in rows})))
+    for row in rows:
+        held = row["case"].startswith("hold-up")
+        case(row["case"], wrong_row(row, "move", "us", held))
+
+
 def check_gigantic():
     rows, wrong = bench("gigantic")
     case("gigantic runs", wrong)
@@ -147,6 +158,7 @@ def main():
     check_hotplug()
     check("view", VIEW, "us", False)
     check_gigantic()
+    check_move()
     check_wrong()
     check_text()
     print(f"1..{len(cases)}")
