@@ -161,7 +161,9 @@ static void raise_to_dead(struct mhp *m, const struct pageblock *pb)
 	while (!mhp_port_cas(pb->word, &word, (word & keep) | PB_DEAD))
 		;
 	for (row = 0; row < pageblock_nr_rows(m); row++)
-		mhp_port_store(&pb->rows[row], 0);
+		mhp_port_and(&pb->rows[row], 0);
+	/* R6: who let go of it has seen rows that were full of kept pages. */
+	pageblock_clear_full(m, pb);
 }
 
 void withheld_raise(struct mhp *m, const struct pageblock *pb, uint32_t nr)

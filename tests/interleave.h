@@ -113,6 +113,7 @@ enum mutant {
 	OPEN_DROPS_COUNT,      /* nor does first use */
 	WITHHOLD_HASTE,	       /* no wait between isolation and the look */
 	WITHHOLD_LEAVES,       /* no wait before it is un-isolated */
+	WITHHOLD_KEEPS_FULL,   /* R6: no look at full when all are withheld */
 	RELEASE_ROWS_FIRST,    /* bits cleared before the count falls */
 	RELEASE_HASTE,	       /* first use is not waited for */
 	RELEASE_FREES_BAD,     /* bits of bad pages cleared too */

@@ -59,7 +59,8 @@ bool step_hold_look(const struct step *p)
 	unsigned int row, nr = nr_wanted(p);
 
 	for (row = 0; row < NR_ROWS; row++)
-		if (p->w->word & HUGE || p->w->row[row] & more(p, row, nr))
+		if (p->w->word & HUGE ||
+		    used(p, row, p->w->word) & more(p, row, nr))
 			return go(p, PC_isolate_undo);
 	return go(p, PC_hold_count);
 }
@@ -100,6 +101,13 @@ bool step_hold_dead(const struct step *p)
 bool step_hold_clear(const struct step *p)
 {
 	memset(p->w->row, 0, sizeof(p->w->row));
+	return go(p, p->mutant == WITHHOLD_KEEPS_FULL ? PC_hold_leave
+						      : PC_hold_full);
+}
+
+bool step_hold_full(const struct step *p)
+{
+	p->w->full = 0;
 	return go(p, PC_hold_leave);
 }
 

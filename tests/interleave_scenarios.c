@@ -272,6 +272,14 @@ const struct scenario interleave_scenarios[] = {
 	 .script = {{OP_FREE},
 		    {OP_OPEN, OP_FREE},
 		    {OP_WITHHOLD_ALL, OP_RELEASE}}},
+	{.name = "a bad page is the last that is withheld",
+	 .word = OPEN_WORD | MIXED | COUNT(4) | OWNER(1),
+	 .small = 1,
+	 .kept = 1,
+	 .bad_page = 1,
+	 .bad = BAD_KEPT,
+	 .cpu = {1, 2, 3},
+	 .script = {{OP_LET_GO}, {OP_PARTIAL}, {OP_WITHHOLD_ALL}}},
 	{.name = "a memmap leaves one that was never used",
 	 .word = NEVER_USED,
 	 .piece = {3},
@@ -370,7 +378,7 @@ const unsigned int nr_interleave_scenarios = sizeof(interleave_scenarios) /
 					     sizeof(interleave_scenarios[0]);
 
 #define FIRST_WITHHELD 31
-#define FIRST_HOST 45
+#define FIRST_HOST 46
 
 unsigned int interleave_first(enum mutant mutant)
 {

@@ -97,6 +97,7 @@ struct step {
 	XX(hold_close)    \
 	XX(hold_dead)     \
 	XX(hold_clear)    \
+	XX(hold_full)     \
 	XX(hold_leave)    \
 	XX(hold_again)    \
 	XX(drop_rows)     \

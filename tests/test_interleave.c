@@ -52,6 +52,7 @@ static const char *const mutant_names[NR_MUTANTS] = {
 	[OPEN_DROPS_COUNT] = "first use forgets what is withheld",
 	[WITHHOLD_HASTE] = "withheld without a wait",
 	[WITHHOLD_LEAVES] = "un-isolated without a wait",
+	[WITHHOLD_KEEPS_FULL] = "full not cleared when all are withheld",
 	[RELEASE_ROWS_FIRST] = "bits cleared before the count falls",
 	[RELEASE_HASTE] = "released in its first use",
 	[RELEASE_FREES_BAD] = "a bad page released with the rest",
