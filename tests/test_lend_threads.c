@@ -17,7 +17,7 @@
 
 #define NR_WORKERS 2
 #define NR_PAGES 64 /* of a worker */
-#define ROUNDS 150
+#define ROUNDS 80
 
 struct page {
 	pthread_mutex_t mutex;
