@@ -245,6 +245,21 @@ static void act_cat(struct machine *machine, const struct scenario_line *line,
 	machine_cat(machine, line->words[0], o);
 }
 
+static void act_huge(struct machine *machine, const struct scenario_line *line,
+		     struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_huge(machine, line->words[0], line->options[OPTION_SIZE],
+		     line->options[OPTION_LEND], o);
+}
+
+static void act_split(struct machine *machine, const struct scenario_line *line,
+		      struct snapshot *snap, struct outcome *o)
+{
+	(void)snap;
+	machine_split(machine, line->words[0], o);
+}
+
 static void act_fill(struct machine *machine, const struct scenario_line *line,
 		     struct snapshot *snap, struct outcome *o)
 {
@@ -279,7 +294,8 @@ static void act_drop(struct machine *machine, const struct scenario_line *line,
 		     struct snapshot *snap, struct outcome *o)
 {
 	(void)snap;
-	machine_drop(machine, line->words[0], o);
+	if (!machine_drop_huge(machine, line->words[0]))
+		machine_drop(machine, line->words[0], o);
 }
 
 static void act_check(struct machine *machine, const struct scenario_line *line,
@@ -324,6 +340,8 @@ static act_function *const act_functions[SCENARIO_NR_VERBS] = {
 	[SCENARIO_EVICT_MEMMAPS] = act_evict_memmaps,
 	[SCENARIO_WRITE] = act_write,
 	[SCENARIO_CAT] = act_cat,
+	[SCENARIO_HUGE] = act_huge,
+	[SCENARIO_SPLIT] = act_split,
 	[SCENARIO_FILL] = act_fill,
 	[SCENARIO_PIN] = act_pin,
 	[SCENARIO_UNPIN] = act_unpin,

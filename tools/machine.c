@@ -221,6 +221,7 @@ void machine_stop(struct machine *machine)
 		return;
 	machine->port->stop(machine);
 	fill_destroy_all(machine);
+	huge_destroy_all(machine);
 	for (i = 0; i < SLOTS_MAX; i++)
 		slots_release(&machine->slots.slots[i]);
 	free(machine);

@@ -76,6 +76,7 @@ struct machine {
 	struct slots slots;
 	struct dimms dimms;
 	struct fill *fills;
+	struct huge *huges;
 	uint64_t nr_managed_at_boot; /* pages */
 };
 
@@ -159,6 +160,15 @@ int machine_verify(struct machine *machine, const char *name,
 		   struct outcome *o);
 int machine_drop(struct machine *machine, const char *name, struct outcome *o);
 
+/** machine_huge() - allocate whole pageblocks, unmovable; @lend: lend what of
+ * their memmap can be */
+int machine_huge(struct machine *machine, const char *name, uint64_t size_bytes,
+		 bool lend, struct outcome *o);
+/** machine_split() - take them apart, into single pages */
+int machine_split(struct machine *machine, const char *name, struct outcome *o);
+/** machine_drop_huge() - free them; false: there are none of that name */
+bool machine_drop_huge(struct machine *machine, const char *name);
+
 int machine_check(struct machine *machine, struct outcome *o);
 
 /* For the parts of the machine among themselves. */
@@ -168,6 +178,8 @@ int machine_report(struct machine *machine, int rc, struct mhp_report *report,
 		   struct outcome *o);
 /** fill_destroy_all() - forget all fills, without giving their pages back */
 void fill_destroy_all(struct machine *machine);
+/** huge_destroy_all() - likewise all huge pages */
+void huge_destroy_all(struct machine *machine);
 /** fill_of_pfn() - the fill that has a page of an allocation, or NULL */
 const struct fill *fill_of_pfn(const struct machine *machine, mhp_pfn_t pfn);
 

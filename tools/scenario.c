@@ -89,6 +89,7 @@ static const struct option_spec option_specs[SCENARIO_NR_OPTIONS] = {
 				      pmem_memmap_choices),
 	[OPTION_RESERVE] = SIZE("reserve", 0),
 	[OPTION_TO] = CHOICE("to", 0, to_choices),
+	[OPTION_LEND] = NUMBER("lend", 0, 0, 1),
 };
 
 struct command_spec {
@@ -163,6 +164,9 @@ static const struct command_spec command_specs[SCENARIO_NR_VERBS] = {
 	 BIT(BLOCK) | BIT(TO), BIT(BLOCK) | BIT(TO)},
 	{"write", "write PATH [VALUE]", 1, 2, 0, 0},
 	{"cat", "cat PATH", 1, 1, 0, 0},
+	{"huge", "huge NAME size=SIZE [lend=0|1]", 1, 1, BIT(SIZE) | BIT(LEND),
+	 BIT(SIZE)},
+	{"split", "split NAME", 1, 1, 0, 0},
 	{"fill", "fill NAME size=SIZE [node=N]", 1, 1, BIT(SIZE) | BIT(NODE),
 	 BIT(SIZE)},
 	{"pin", "pin NAME", 1, 1, 0, 0},

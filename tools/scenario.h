@@ -45,6 +45,8 @@ enum scenario_verb {
 	SCENARIO_EVICT_MEMMAPS,
 	SCENARIO_WRITE,
 	SCENARIO_CAT,
+	SCENARIO_HUGE,
+	SCENARIO_SPLIT,
 	SCENARIO_FILL,
 	SCENARIO_PIN,
 	SCENARIO_UNPIN,
@@ -79,6 +81,7 @@ enum scenario_option {
 	OPTION_PMEM_MEMMAP, /* enum pmem_memmap */
 	OPTION_RESERVE,
 	OPTION_TO, /* enum memmap_target */
+	OPTION_LEND,
 	SCENARIO_NR_OPTIONS,
 };
 
