@@ -45,14 +45,15 @@ static void recast_to_some(struct mhp *m, const struct pageblock *pb,
 	pageblock_clear_nowhole(m, pb);
 }
 
-/* That it was used once is remembered: the port has prepared it. */
+/* That it was used once is remembered: the port has prepared it. Then it has to
+ * be mixed, or it would look as if it could be taken whole. */
 static void recast_pageblock(struct mhp *m, const struct pageblock *pb,
 			     uint64_t nr)
 {
 	uint64_t word = mhp_port_load(pb->word);
 
 	if (pb->index < pageblock_first(m, pb->blk))
-		recast_to_none(m, pb, word & PB_USED);
+		recast_to_none(m, pb, word & PB_USED ? PB_USED | PB_MIXED : 0);
 	else if (withheld_covers(m, pb, word))
 		recast_to_none(m, pb,
 			       (word & (PB_ISOLATED | PB_USED | PB_WITHHELD)) |

@@ -422,8 +422,99 @@ static void test_descriptor_moves(struct machine *mc)
 	stage_end(&s);
 }
 
+/* Several pageblocks of a block are its memmap's, if that is on it. */
+static const struct machine_case wide = {
+	.name = "wide",
+	.geometry = {.page_shift = 10,
+		     .pmd_shift = 12,
+		     .pageblock_shift = 12,
+		     .section_shift = 17,
+		     .block_shift = 17,
+		     .pud_shift = 18,
+		     .phys_bits = 40,
+		     .descriptor_bytes = 96,
+		     .nr_nodes = 1,
+		     .nr_cpus = 1},
+};
+
+/* Allocate whatever there is of a block in pieces of @nr_pages, and free it
+ * again. None is where the memmap is. */
+static void take_all(struct machine *mc, uint64_t id, uint64_t nr_pages)
+{
+	struct mhp_request request = {0};
+	mhp_pfn_t start = block_start(mc, id), pfns[256];
+	mhp_pfn_t end = start + block_info(mc, id).nr_memmap;
+	unsigned int nr = 0;
+
+	while (nr < 256 &&
+	       !mhp_run_alloc(mc->m, &request, nr_pages, &pfns[nr])) {
+		assert_true(pfns[nr] + nr_pages <= start || pfns[nr] >= end);
+		nr++;
+	}
+	assert_in_range(nr, 1, 255);
+	check_ok(mc);
+	while (nr--)
+		assert_int_equal(mhp_run_free(mc->m, pfns[nr], nr_pages), 0);
+}
+
+/* The same by pageblocks. Without a memmap there the cursor is left at the
+ * start of the block, so that the next one would be taken first. */
+static void take_all_by_order(struct machine *mc, uint64_t id)
+{
+	struct mhp_request request = {
+		.order = (uint8_t)mhp_pageblock_order(mc->g)};
+	mhp_pfn_t start = block_start(mc, id), pfns[512];
+	mhp_pfn_t end = start + block_info(mc, id).nr_memmap;
+	unsigned int nr = 0;
+
+	while (nr < 512 && !mhp_frame_alloc(mc->m, &request, &pfns[nr])) {
+		assert_true(pfns[nr] < start || pfns[nr] >= end);
+		nr++;
+	}
+	assert_in_range(nr, 1, 511);
+	if (end == start) {
+		mhp_pfn_t pfn;
+
+		assert_int_equal(mhp_frame_free(mc->m, start, request.order),
+				 0);
+		assert_int_equal(mhp_frame_alloc(mc->m, &request, &pfn), 0);
+		assert_int_equal(pfn, start);
+	}
+	while (nr--)
+		assert_int_equal(mhp_frame_free(mc->m, pfns[nr], request.order),
+				 0);
+}
+
+/* Pageblocks that were in use, and then get a memmap, are nobody's. */
+static void test_memmap_comes(struct machine *mc)
+{
+	uint64_t unit = mhp_pageblock_pages(mc->g), nr;
+
+	machine_again(mc, MHP_MODEL_NO_EXTRA);
+	plug(mc, FIRST_BLOCK, 2, MHP_PLACEMENT_EXISTING, MHP_ONLINE_KERNEL);
+	take_all_by_order(mc, FIRST_BLOCK);
+	assert_int_equal(mhp_memmap_move(mc->m, FIRST_BLOCK,
+					 MHP_PLACEMENT_BLOCK, MHP_NO_DEADLINE,
+					 NULL),
+			 0);
+	assert_true(block_info(mc, FIRST_BLOCK).nr_memmap >= 2 * unit);
+	take_all_by_order(mc, FIRST_BLOCK);
+	for (nr = 2; nr < 5; nr++)
+		take_all(mc, FIRST_BLOCK, nr * unit);
+	assert_int_equal(mhp_memmap_move(mc->m, FIRST_BLOCK,
+					 MHP_PLACEMENT_EXISTING,
+					 MHP_NO_DEADLINE, NULL),
+			 0);
+	take_all_by_order(mc, FIRST_BLOCK);
+	take_all(mc, FIRST_BLOCK, 2 * unit);
+	check_ok(mc);
+}
+
 int main(void)
 {
+	static const struct machine_test memmap[] = {
+		{"a memmap comes", test_memmap_comes},
+	};
 	static const struct machine_test tests[] = {
 		{"its first block leaves", test_head_leaves},
 		{"its last block leaves", test_tail_leaves},
@@ -441,5 +532,6 @@ int main(void)
 	};
 
 	return machine_run("gigantic move", tests,
-			   sizeof(tests) / sizeof(tests[0]), true);
+			   sizeof(tests) / sizeof(tests[0]), true) +
+	       machine_run_cases("gigantic move", memmap, 1, &wide, 1);
 }
