@@ -123,8 +123,8 @@ static bool desc_mark(struct mhp *m, mhp_pfn_t pfn, uint64_t desc, bool moving)
 static void move_done(struct mhp *m, struct evacuate_batch *batch,
 		      const struct frame_head *head)
 {
-	/* An owner that freed it itself, against the rules, does no harm: the
-	 * page is isolated, so it is nobody else's. */
+	/* An owner that freed it itself, against the rules, does no harm: some
+	 * of it is isolated, so nothing of that length begins there now. */
 	(void)frame_free_head(m, head->pfn, head->nr_pages);
 	batch->nr_moved++;
 	batch->nr_pages_moved += head->nr_pages;
