@@ -221,7 +221,7 @@ static bool check_lent(const struct subject *s)
 
 	if (s->word & PB_LENT &&
 	    (s->word & PB_SMALL || !lent_any(s->m, s->pb.blk) ||
-	     !lent_of(s->m, 0, &s->pb).nr_pages))
+	     !lent_of(s->m, s->pb.blk, 0, s->pb.index).nr_pages))
 		return false;
 	if (guests != host_has_guests(s->m, &s->pb))
 		return false;

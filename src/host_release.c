@@ -192,8 +192,7 @@ static void serving_walk(struct mhp *m, struct mhp_block *blk,
 	if (lent_any(m, blk))
 		from += m->layout.lend_from;
 	for (i = 0; lent_any(m, blk) && i < m->layout.nr_pageblocks; i++) {
-		struct pageblock pb = pageblock_at(m, blk, i);
-		struct mhp_range lent = lent_of(m, start, &pb);
+		struct mhp_range lent = lent_of(m, blk, start, i);
 
 		if (!lent.nr_pages)
 			continue;

@@ -8,10 +8,9 @@ bool lent_any(const struct mhp *m, const struct mhp_block *blk)
 {
 	uint64_t status = block_status(blk);
 
-	/* The memmap of a block that lends does not move. */
 	return block_has(status, BLOCK_WITHHELD) &&
 	       block_has(status, BLOCK_HOSTED | BLOCK_RANGE) &&
-	       !block_moves(status) && m->layout.lend_pages;
+	       m->layout.lend_pages;
 }
 
 struct mhp_range lent_could(const struct mhp *m, mhp_pfn_t piece_pfn,
@@ -26,20 +25,31 @@ struct mhp_range lent_could(const struct mhp *m, mhp_pfn_t piece_pfn,
 	return mhp_range_make(piece_pfn + from, end > from ? end - from : 0);
 }
 
-static bool lent_says(const struct pageblock *pb)
+/* Who looks from another block may be outside the gate while this one moves: he
+ * finds the state where it was, or all of it where it goes. Neither says that
+ * anything is lent, as the memmap of a block that lends does not move. */
+static bool lent_says(const struct mhp *m, const struct mhp_block *blk,
+		      uint32_t index)
 {
-	return mhp_port_load_seq(pb->word) & PB_LENT;
+	const uint8_t *state = (const uint8_t *)mhp_port_load_ptr(
+		(void *const *)(const void *)&blk->state);
+	const mhp_word_t *word =
+		(const mhp_word_t *)(const void *)(state +
+						   m->layout.word_offset +
+						   index * UINT64_C(8));
+
+	return mhp_port_load_seq(word) & PB_LENT;
 }
 
-struct mhp_range lent_of(const struct mhp *m, mhp_pfn_t piece_pfn,
-			 const struct pageblock *pb)
+struct mhp_range lent_of(const struct mhp *m, const struct mhp_block *blk,
+			 mhp_pfn_t piece_pfn, uint32_t index)
 {
-	if (!lent_any(m, pb->blk) || !lent_says(pb))
+	if (!lent_any(m, blk) || !lent_says(m, blk, index))
 		return mhp_range_make(piece_pfn, 0);
-	return lent_could(m, piece_pfn, pb->index);
+	return lent_could(m, piece_pfn, index);
 }
 
-uint64_t lent_bits(const struct mhp *m, struct mhp_block *blk,
+uint64_t lent_bits(const struct mhp *m, const struct mhp_block *blk,
 		   mhp_pfn_t piece_pfn, struct mhp_range part)
 {
 	uint32_t off = (uint32_t)(part.start_pfn - piece_pfn);
@@ -51,8 +61,7 @@ uint64_t lent_bits(const struct mhp *m, struct mhp_block *blk,
 	for (i = off / m->layout.lend_pages;
 	     i <= last / m->layout.lend_pages && i < m->layout.nr_pageblocks;
 	     i++) {
-		struct pageblock pb = pageblock_at(m, blk, i);
-		struct mhp_range lent = range_cut(lent_of(m, piece_pfn, &pb),
+		struct mhp_range lent = range_cut(lent_of(m, blk, piece_pfn, i),
 						  part);
 
 		if (lent.nr_pages)
@@ -69,11 +78,8 @@ uint64_t lent_in_block(const struct mhp *m, struct mhp_block *blk)
 
 	if (!lent_any(m, blk))
 		return 0;
-	for (i = 0; i < m->layout.nr_pageblocks; i++) {
-		struct pageblock pb = pageblock_at(m, blk, i);
-
-		nr += lent_of(m, 0, &pb).nr_pages;
-	}
+	for (i = 0; i < m->layout.nr_pageblocks; i++)
+		nr += lent_of(m, blk, 0, i).nr_pages;
 	return nr;
 }
 
@@ -81,11 +87,10 @@ bool lent_hides(const struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn)
 {
 	uint64_t bytes = (pfn - blk->start_pfn) * m->geometry.descriptor_bytes;
 	uint64_t end = bytes + m->geometry.descriptor_bytes - 1;
-	struct pageblock pb = pageblock_of(m, blk, pfn);
 	mhp_pfn_t first = bytes >> m->layout.page_shift;
 	mhp_pfn_t last = end >> m->layout.page_shift;
 
-	return range_cut(lent_of(m, 0, &pb),
+	return range_cut(lent_of(m, blk, 0, pageblock_index(m, blk, pfn)),
 			 mhp_range_make(first, last - first + 1))
 		.nr_pages;
 }

@@ -33,13 +33,13 @@ bool lent_any(const struct mhp *m, const struct mhp_block *blk);
 struct mhp_range lent_could(const struct mhp *m, mhp_pfn_t piece_pfn,
 			    uint32_t index);
 
-/** lent_of() - pages that a pageblock lends */
-struct mhp_range lent_of(const struct mhp *m, mhp_pfn_t piece_pfn,
-			 const struct pageblock *pb);
+/** lent_of() - pages that pageblock @index of a block lends */
+struct mhp_range lent_of(const struct mhp *m, const struct mhp_block *blk,
+			 mhp_pfn_t piece_pfn, uint32_t index);
 
 /** lent_bits() - those that a block lends of up to 64 pages of its piece: a bit
  * each */
-uint64_t lent_bits(const struct mhp *m, struct mhp_block *blk,
+uint64_t lent_bits(const struct mhp *m, const struct mhp_block *blk,
 		   mhp_pfn_t piece_pfn, struct mhp_range part);
 
 /** lent_in_block() - how many pages of its memmap a block lends */

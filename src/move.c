@@ -229,14 +229,14 @@ static void move_set_status(struct mhp *m, const struct move *mv)
 	recast_block(m, mv->blk, m->layout.hosted_pages);
 }
 
-/* The gate is frozen: nobody else looks. */
+/* The gate is frozen: nobody else looks, but for what is lent (lent.c). */
 static void move_switch(struct mhp *m, const struct move *mv)
 {
 	struct mhp_block *blk = mv->blk;
 
 	if (blk->state != mv->state)
 		memcpy(mv->state, blk->state, m->layout.state_bytes);
-	blk->state = mv->state;
+	mhp_port_store_ptr((void **)(void *)&blk->state, mv->state);
 	if (!mv->span.windowed)
 		blk->memmap = mv->memmap;
 	move_set_status(m, mv);

@@ -32,7 +32,7 @@ static bool lender_at(struct mhp *m, const struct recall *r,
 	    (r->flags & MHP_TAKE_BACK_FREE && word & PB_HUGE))
 		return false;
 	l->range_pfn = range.start_pfn;
-	l->lent = lent_of(m, host_piece(m, blk).start_pfn, &l->pb);
+	l->lent = lent_of(m, blk, host_piece(m, blk).start_pfn, l->pb.index);
 	return true;
 }
 

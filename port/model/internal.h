@@ -71,6 +71,8 @@ struct mhp_model {
 	uint64_t nr_faults;  /* [atomic] of these: failed */
 	uint64_t fail_call;  /* which fails */
 	enum mhp_model_fault fail_how;
+	void (*at_call)(void *arg); /* or NULL */
+	void *at_call_arg;
 };
 
 /** mhp_model_die() - the engine broke the contract: say how, and abort */

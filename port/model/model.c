@@ -42,6 +42,8 @@ bool mhp_model_fails(struct mhp_model *model)
 	uint64_t call = __atomic_add_fetch(&model->nr_calls, 1,
 					   __ATOMIC_RELAXED);
 
+	if (model->at_call)
+		model->at_call(model->at_call_arg);
 	if (model->fail_how == MHP_MODEL_FAIL_NEVER ||
 	    call < model->fail_call ||
 	    (model->fail_how == MHP_MODEL_FAIL_ONCE && call > model->fail_call))
@@ -347,6 +349,13 @@ void mhp_model_fail(struct mhp_model *model, enum mhp_model_fault how,
 	model->fail_call = k;
 	__atomic_store_n(&model->nr_calls, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&model->nr_faults, 0, __ATOMIC_RELAXED);
+}
+
+void mhp_model_at_call(struct mhp_model *model, void (*at_call)(void *arg),
+		       void *arg)
+{
+	model->at_call = at_call;
+	model->at_call_arg = arg;
 }
 
 uint64_t mhp_model_faults(const struct mhp_model *model)

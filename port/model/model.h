@@ -99,6 +99,15 @@ void mhp_model_advance(struct mhp_model *model, uint64_t ns);
 void mhp_model_fail(struct mhp_model *model, enum mhp_model_fault how,
 		    uint64_t k);
 
+/**
+ * mhp_model_at_call() - do something in the middle of the engine's calls
+ *
+ * @at_call: called at each fallible operation, under the mutex or not; NULL: no
+ *   more
+ */
+void mhp_model_at_call(struct mhp_model *model, void (*at_call)(void *arg),
+		       void *arg);
+
 /** mhp_model_faults() - how many calls have failed since mhp_model_fail() */
 uint64_t mhp_model_faults(const struct mhp_model *model);
 
