@@ -173,7 +173,8 @@ static bool recall_has(const struct recall *r, struct mhp_range lent)
 	return false;
 }
 
-/* More may have been lent meanwhile, and pages may have gone bad. */
+/* More may have been lent meanwhile, and pages may have gone bad. What is free
+ * only by now stays as it is: whoever frees needs no mutex. */
 static int recall_check(struct mhp *m, const struct recall *r,
 			struct mhp_report *report)
 {
@@ -182,11 +183,14 @@ static int recall_check(struct mhp *m, const struct recall *r,
 
 	while (lender_next(m, r, &pfn, &l)) {
 		mhp_pfn_t bad = bad_next(m, l.lent);
+		bool has = recall_has(r, l.lent);
 
+		if (!has && r->flags & MHP_TAKE_BACK_FREE)
+			continue;
 		if (bad != MHP_PFN_NONE)
 			return recall_fail(MHP_ERR_HWPOISON, MHP_WHY_POISON,
 					   bad, report);
-		if (!recall_has(r, l.lent))
+		if (!has)
 			return recall_fail(MHP_ERR_BUSY, MHP_WHY_IN_FLIGHT,
 					   l.lent.start_pfn, report);
 	}
@@ -243,8 +247,11 @@ void recall_commit(struct mhp *m, const struct recall *r)
 	mhp_pfn_t pfn = r->range.start_pfn;
 	struct lender l;
 
+	/* What was freed since recall_check() was not looked at there. */
 	while (lender_next(m, r, &pfn, &l))
-		lender_end(m, &l);
+		if (recall_has(r, l.lent) &&
+		    bad_next(m, l.lent) == MHP_PFN_NONE)
+			lender_end(m, &l);
 	/* As when pages are withheld: a free that began before they were kept
 	 * is waited for, and then un-isolating looks. */
 	m->ops->synchronize(m->ops_ctx);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lent pages of a host while the memmap of another block leaves it: they are
- * used as ever.
+ * What others do with lent pages, and with what lends, in the middle of a call:
+ * while the memmap of another block leaves the host, and while they are taken
+ * back.
  */
 #include <stdlib.h>
 
@@ -111,8 +112,60 @@ static void test_free_beside_move(struct machine *mc)
 	shelf_close(shelf);
 }
 
+static int take_back_free(struct machine *mc)
+{
+	return mhp_memmap_take_back(
+		mc->m, mhp_range_make(0, block_start(mc, NR_BLOCKS)),
+		MHP_TAKE_BACK_FREE, MHP_NO_DEADLINE, NULL);
+}
+
+/* An allocation that is freed while pages move. */
+static void free_another(struct shelf *shelf, const struct mhp_move *move)
+{
+	mhp_pfn_t *pfn = shelf->at_move_arg;
+
+	(void)move;
+	if (*pfn != MHP_PFN_NONE)
+		assert_int_equal(
+			mhp_frame_free(shelf->mc->m, *pfn,
+				       mhp_pageblock_order(shelf->mc->g)),
+			0);
+	*pfn = MHP_PFN_NONE;
+}
+
+/* What is free only when the pages of others have been emptied is left for the
+ * next time. */
+static void test_freed_meanwhile(struct machine *mc)
+{
+	struct shelf *shelf = shelf_open(mc);
+	mhp_pfn_t free, busy;
+	uint64_t nr;
+
+	plug(mc, FIRST_BLOCK, NR_PLUGGED, MHP_PLACEMENT_RANGE,
+	     MHP_ONLINE_KERNEL);
+	free = alloc_whole(mc, FIRST_BLOCK + 1);
+	busy = alloc_whole(mc, LAST);
+	assert_true(lend(mc, free, mhp_pageblock_pages(mc->g)));
+	nr = lend(mc, busy, mhp_pageblock_pages(mc->g));
+	assert_true(nr);
+	(void)item_on(shelf, lent_page(mc, free, 0));
+	assert_int_equal(
+		mhp_frame_free(mc->m, free, mhp_pageblock_order(mc->g)), 0);
+	shelf->at_move = free_another;
+	shelf->at_move_arg = &busy;
+	assert_int_equal(take_back_free(mc), 0);
+	check_ok(mc);
+	assert_int_equal(busy, MHP_PFN_NONE);
+	assert_int_equal(stat_now(mc).nr_memmap_lent, nr);
+	assert_int_equal(take_back_free(mc), 0);
+	check_ok(mc);
+	assert_int_equal(stat_now(mc).nr_memmap_lent, 0);
+	shelf_close(shelf);
+}
+
 static const struct machine_test tests[] = {
 	{"free_beside_move", test_free_beside_move},
+	{"freed_meanwhile", test_freed_meanwhile},
 };
 
 int main(void)
