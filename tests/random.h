@@ -39,6 +39,9 @@ void random_complete(struct world *w);
 /** random_hold() - pages are withheld or released */
 void random_hold(struct world *w);
 
+/** random_move() - the memmap of a block moves, or all that are on one */
+void random_move(struct world *w);
+
 /** random_device() - a device range comes or goes */
 void random_device(struct world *w);
 

@@ -28,8 +28,10 @@ static void do_something(struct world *w)
 		random_wrong_free(w);
 	else if (what < 85)
 		world_poison(w);
-	else if (what < 92)
+	else if (what < 91)
 		random_lifecycle(w);
+	else if (what < 93)
+		random_move(w);
 	else if (what < 95)
 		random_step(w);
 	else if (what < 98)

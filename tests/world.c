@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a test knows of a machine; see world.h. */
 #include "world.h"
+#include "mhp/move.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,18 @@ static void world_settle(struct world *w)
 					 0);
 }
 
+/* Memmaps have moved onto pages of blocks whose own are on those: none of them
+ * can leave so. Return: whether any goes back to its block. */
+static bool world_untie(struct world *w)
+{
+	uint64_t before = stat_now(&w->mc).nr_memmaps_moved, id;
+
+	for (id = FIRST_BLOCK; id < NR_BLOCKS; id++)
+		(void)!mhp_memmap_move(w->mc.m, id, MHP_PLACEMENT_BLOCK,
+				       MHP_NO_DEADLINE, NULL);
+	return stat_now(&w->mc).nr_memmaps_moved > before;
+}
+
 void world_end(struct world *w)
 {
 	struct mhp_range hot = block_range(&w->mc, FIRST_BLOCK,
@@ -121,7 +134,8 @@ void world_end(struct world *w)
 				MHP_NO_DEADLINE, 0, NULL);
 		err = mhp_remove(w->mc.m, hot, NULL);
 		if (err == MHP_ERR_BUSY)
-			assert_true(stat_now(&w->mc).nr_removes > before);
+			assert_true(stat_now(&w->mc).nr_removes > before ||
+				    world_untie(w));
 	} while (err == MHP_ERR_BUSY);
 	assert_int_equal(err, MHP_ERR_NOENT);
 	assert_int_equal(stat_now(&w->mc).existing_bytes, 0);

@@ -114,6 +114,13 @@ void world_come(struct world *w, uint64_t id, uint64_t nr,
  * their memmaps is usable */
 void world_leave(struct world *w, uint32_t blocks);
 
+/** world_move() - note that the memmap of a block has moved */
+void world_move(struct world *w, uint64_t id, enum mhp_placement placement);
+
+/** world_depends() - whether pages of @host serve @id, which is another
+ * block */
+bool world_depends(const struct world *w, uint64_t id, uint64_t host);
+
 /** world_serves() - whether a page holds memmap or state of a block that was
  * added */
 bool world_serves(const struct world *w, mhp_pfn_t pfn);

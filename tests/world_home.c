@@ -32,8 +32,7 @@ bool world_serves(const struct world *w, mhp_pfn_t pfn)
 	return false;
 }
 
-/* Whether pages of @host serve @id, which is another block. */
-static bool world_depends(const struct world *w, uint64_t id, uint64_t host)
+bool world_depends(const struct world *w, uint64_t id, uint64_t host)
 {
 	struct mhp_range piece = world_piece(w, id);
 
@@ -94,6 +93,20 @@ static void world_regain(struct world *w)
 	for (; pfn < w->nr_pages; pfn++)
 		if (w->map[pfn] == MAP_KEPT && !world_serves(w, pfn))
 			w->map[pfn] = MAP_FREE;
+}
+
+void world_move(struct world *w, uint64_t id, enum mhp_placement placement)
+{
+	struct mhp_range piece;
+	mhp_pfn_t pfn;
+
+	w->homes[id].placement = placement;
+	w->homes[id].first = id;
+	piece = world_piece(w, id);
+	for (pfn = piece.start_pfn; pfn < mhp_range_end_pfn(piece); pfn++)
+		if (w->life[id] == MHP_BLOCK_ONLINE)
+			w->map[pfn] = MAP_KEPT;
+	world_regain(w);
 }
 
 void world_leave(struct world *w, uint32_t blocks)

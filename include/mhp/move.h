@@ -13,6 +13,9 @@
  * last: a block that holds memmaps of others keeps its own. When nobody else
  * has his there the first block moves like any other.
  *
+ * Memmaps that were moved to existing memory can be on each other's blocks;
+ * then neither block can leave until one of the memmaps is moved again.
+ *
  * Descriptors keep their address if there is a window. Users of pages notice at
  * most a short wait: nothing is allocated from the block meanwhile, and frees
  * and queries wait while the state is copied, a few microseconds.
