@@ -19,7 +19,6 @@
 #include "isolate.h"
 #include "libc.h"
 #include "recast.h"
-#include "section.h"
 #include "vacate.h"
 #include "withheld.h"
 #include "zone.h"
@@ -55,25 +54,6 @@ static int move_take(struct mhp *m, struct move *mv, struct mhp_report *report)
 	return err;
 }
 
-/* Nothing is taken from the block itself, which moves, nor from those that its
- * memmap shall leave. */
-static void move_avoid(struct mhp *m, struct mhp_range piece, bool avoid)
-{
-	mhp_pfn_t pfn = piece.start_pfn, end = mhp_range_end_pfn(piece);
-
-	for (; piece.nr_pages && pfn < end;
-	     pfn = (pfn | (m->layout.block_pages - 1)) + 1)
-		block_set_moving(section_block(m, pfn), avoid);
-}
-
-static void moves_avoid(struct mhp *m, const struct moves *all, bool avoid)
-{
-	uint32_t i;
-
-	for (i = 0; i < all->nr; i++)
-		move_avoid(m, all->moves[i].piece, avoid);
-}
-
 static void move_give(struct mhp *m, struct span *span, uint8_t *state)
 {
 	vmemmap_release_existing(m, span);
@@ -97,10 +77,10 @@ static int moves_take(struct mhp *m, const struct moves *all,
 	uint32_t i;
 	int err = 0;
 
-	moves_avoid(m, all, true);
+	moves_avoid(m, all);
 	for (i = 0; !err && i < all->nr; i++)
 		err = move_take(m, &all->moves[i], report);
-	moves_avoid(m, all, false);
+	moves_avoid_end(m, all);
 	if (err)
 		moves_give(m, all, i - 1);
 	return err;

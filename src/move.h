@@ -84,6 +84,15 @@ int move_check_use(struct mhp *m, struct move *mv, struct mhp_report *report);
  * descriptors */
 bool move_has_writers(const struct mhp *m);
 
+/* ---- where it must not go: move_avoid.c ---- */
+
+/** moves_avoid() - nothing is allocated from there for now. [mutex], the blocks
+ * move. */
+void moves_avoid(struct mhp *m, const struct moves *all);
+
+/** moves_avoid_end() - undo it */
+void moves_avoid_end(struct mhp *m, const struct moves *all);
+
 /* ---- the move: move.c ---- */
 
 /** move_must_vacate() - whether pages of the block must be emptied first, and

@@ -142,7 +142,7 @@ static void vmemmap_link(struct mhp *m, mhp_pfn_t pfn, mhp_pfn_t next)
 		       desc_make(OWNER_MEMMAP, cookie));
 }
 
-static mhp_pfn_t vmemmap_next(struct mhp *m, mhp_pfn_t pfn)
+mhp_pfn_t vmemmap_next(struct mhp *m, mhp_pfn_t pfn)
 {
 	uint64_t word = mhp_port_load(desc_word(m, section_block(m, pfn), pfn));
 

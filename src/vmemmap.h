@@ -86,6 +86,10 @@ int vmemmap_reserve_existing(struct mhp *m, struct span *span,
 /** vmemmap_release_existing() - give it back: no window leads there. [mutex] */
 void vmemmap_release_existing(struct mhp *m, struct span *span);
 
+/** vmemmap_next() - the piece behind one of a memmap in existing memory, or
+ * MHP_PFN_NONE. [mutex] */
+mhp_pfn_t vmemmap_next(struct mhp *m, mhp_pfn_t pfn);
+
 /** vmemmap_bad() - a bad page of a memmap in existing memory, or
  * MHP_PFN_NONE. [mutex] */
 mhp_pfn_t vmemmap_bad(struct mhp *m, const struct span *span);

@@ -36,11 +36,13 @@ struct mhp;
  * mhp_memmap_move() - move the memmap and the state of a memory block
  *
  * To MHP_PLACEMENT_EXISTING: memory is taken as at mhp_add(), but not from the
- * block itself, nor from those that its memmap is on. To MHP_PLACEMENT_BLOCK:
- * if the block is online its first pages are emptied first, by their owners, as
- * mhp_withhold() does. They then count as memmap, and no longer as managed; the
- * other way round they become managed and free. The block may be on- or
- * offline.
+ * block itself, nor from those that its memmap is on, nor from blocks that
+ * could leave only after it because their memmap is on it, or on one of those:
+ * two blocks that hold each other's memmaps could never leave. To
+ * MHP_PLACEMENT_BLOCK: if the block is online its first pages are emptied
+ * first, by their owners, as mhp_withhold() does. They then count as memmap,
+ * and no longer as managed; the other way round they become managed and free.
+ * The block may be on- or offline.
  *
  * @block_id: index in blocks
  * @placement: where to: MHP_PLACEMENT_EXISTING or MHP_PLACEMENT_BLOCK
