@@ -13,6 +13,7 @@
  *
  * MHP_TEST_SECONDS: how long, for each machine. MHP_TEST_SEED: where to start.
  */
+#include "range_support.h"
 #include "stress.h"
 
 #include <stdio.h>
@@ -302,7 +303,8 @@ static void test_stress(struct machine *mc)
 						&workers[i]),
 				 0);
 	}
-	plug_for(w, seconds * 1000000000 / nr_machine_cases, seed);
+	plug_for(w, seconds * 1000000000 / (nr_machine_cases + nr_range_cases),
+		 seed);
 	/* Ending and stopping at once: nobody waits at a barrier for nobody. */
 	STORE(w->ending, 1);
 	for (i = 0; i < NR_WORKERS; i++)
@@ -325,5 +327,5 @@ int main(void)
 		{.name = "stress", .run = test_stress},
 	};
 
-	return machine_run("stress", tests, 1, true);
+	return range_run("stress", tests, 1);
 }
