@@ -238,12 +238,34 @@ static const struct {
 	{25, check_chain},    {29, check_lent},
 };
 
+/* INV-09: of pageblocks before @end no page is the allocator's. They are in no
+ * search of the block, but whoever comes from another pageblock meets them:
+ * their words must not look as if they could be taken. */
+static bool check_all_memmap(struct mhp *m, struct mhp_block *blk, uint32_t end,
+			     mhp_pfn_t *pfn)
+{
+	uint32_t i;
+
+	for (i = 0; i < end; i++) {
+		struct pageblock pb = pageblock_at(m, blk, i);
+		uint64_t word = mhp_port_load_seq(pb.word);
+
+		*pfn = pageblock_pfn(m, &pb);
+		if (word && word != (PB_USED | PB_MIXED))
+			return false;
+	}
+	return true;
+}
+
 uint32_t check_pageblocks(struct mhp *m, struct mhp_block *blk, mhp_pfn_t *pfn)
 {
 	uint32_t i;
 	size_t k;
 
-	for (i = pageblock_first(m, blk); i < m->layout.nr_pageblocks; i++) {
+	i = pageblock_first(m, blk);
+	if (!check_all_memmap(m, blk, i, pfn))
+		return 9;
+	for (; i < m->layout.nr_pageblocks; i++) {
 		struct subject s = {.m = m,
 				    .pb = pageblock_at(m, blk, i),
 				    .status = block_status(blk)};
