@@ -339,7 +339,7 @@ int moves_run(struct mhp *m, const struct moves *all, struct mhp_report *report)
 }
 
 /* Pages in use are emptied first. Meanwhile the mutex is let go of, and pages
- * may go bad. */
+ * may go bad, or be withheld. */
 static int move_one(struct mhp *m, struct move *mv, uint64_t deadline_ns,
 		    struct mhp_report *report)
 {
@@ -350,7 +350,7 @@ static int move_one(struct mhp *m, struct move *mv, uint64_t deadline_ns,
 	if (move_must_vacate(mv)) {
 		err = move_vacate(m, mv, deadline_ns, report);
 		if (!err)
-			err = move_check_pages(m, mv, report);
+			err = move_check(m, mv, report);
 	}
 	if (!err)
 		err = moves_run(m, &all, report);

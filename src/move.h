@@ -66,11 +66,6 @@ int move_check(struct mhp *m, const struct move *mv, struct mhp_report *report);
 /** move_check_state() - the part of it that is about the block alone */
 int move_check_state(const struct move *mv, struct mhp_report *report);
 
-/** move_check_pages() - the part that may change while the mutex is let go
- * of */
-int move_check_pages(struct mhp *m, const struct move *mv,
-		     struct mhp_report *report);
-
 /** move_check_others() - whether somebody else has isolated pageblocks: he may
  * write to descriptors, by offers to move what they describe. [mutex] */
 int move_check_others(struct mhp *m, const struct move *mv,

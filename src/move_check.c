@@ -87,8 +87,8 @@ static int move_check_rules(struct mhp *m, const struct move *mv,
 }
 
 /* Nothing is put on bad pages, and nothing can be read from them. */
-int move_check_pages(struct mhp *m, const struct move *mv,
-		     struct mhp_report *report)
+static int move_check_pages(struct mhp *m, const struct move *mv,
+			    struct mhp_report *report)
 {
 	struct mhp_range own = move_own_pages(m, mv);
 	struct span from = block_span(m, mv->blk, 0);

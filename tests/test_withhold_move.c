@@ -3,6 +3,7 @@
  * Withheld pages: moving away what is in use, what is in the way of that, and
  * who keeps off meanwhile.
  */
+#include "mhp/move.h"
 #include "withhold_support.h"
 
 /* One movable block, the last pageblock of which holds a run that begins before
@@ -217,6 +218,50 @@ static void test_transitions(struct machine *mc)
 	check_ok(mc);
 }
 
+/* ---- memory that is touched only while it is online ---- */
+
+static void withhold_last(struct shelf *shelf, const struct mhp_move *move)
+{
+	uint64_t id = mhp_block_id(shelf->mc->g, move->from_pfn);
+	mhp_pfn_t last = block_start(shelf->mc, id + 1) - 1;
+
+	shelf->at_move = NULL;
+	assert_int_equal(mhp_withhold(shelf->mc->m, mhp_range_make(last, 1),
+				      MHP_NO_DEADLINE, NULL),
+			 0);
+}
+
+/* Its memmap moves onto it, and meanwhile a page is withheld, which would be
+ * forgotten while it is offline. */
+static void test_inaccessible(struct machine *mc)
+{
+	const struct mhp_add_request add = {
+		.range = block_range(mc, FIRST_BLOCK, 1),
+		.placement = MHP_PLACEMENT_EXISTING,
+		.flags = MHP_ADD_INACCESSIBLE,
+	};
+	struct shelf *shelf;
+	struct item *item;
+	int err;
+
+	assert_int_equal(mhp_add(mc->m, &add, NULL), 0);
+	assert_int_equal(online_blocks(mc, FIRST_BLOCK, 1, MHP_ONLINE_MOVABLE),
+			 0);
+	shelf = shelf_open(mc);
+	item = shelf_alloc(shelf, NULL);
+	assert_non_null(item);
+	assert_int_equal(item->pfn, block_start(mc, FIRST_BLOCK));
+	shelf->at_move = withhold_last;
+	err = mhp_memmap_move(mc->m, FIRST_BLOCK, MHP_PLACEMENT_BLOCK,
+			      MHP_NO_DEADLINE, NULL);
+	check_ok(mc);
+	/* Some ports cannot at all. */
+	assert_int_equal(err, MHP_ERR_OPNOTSUPP);
+	assert_int_equal(block_info(mc, FIRST_BLOCK).placement,
+			 MHP_PLACEMENT_EXISTING);
+	shelf_close(shelf);
+}
+
 static const struct machine_test tests[] = {
 	{"straddles", test_straddles},
 	{"refusals", test_refusals},
@@ -225,6 +270,7 @@ static const struct machine_test tests[] = {
 	{"deadline", test_deadline},
 	{"others_keep_off", test_others_keep_off},
 	{"transitions", test_transitions},
+	{"inaccessible", test_inaccessible},
 };
 
 int main(void)
