@@ -256,7 +256,9 @@ static void any_step(struct party *p)
 	steps[i].run(p);
 }
 
-/* The mutex is free: somebody else comes. */
+/* The mutex is free: somebody else comes. He keeps off the pageblock of what is
+ * being moved, but not off all of a run that is longer: he might wait for it for
+ * ever. */
 static void at_move(struct shelf *shelf, const struct mhp_move *move)
 {
 	static const enum answer answers[] = {ANSWER_REFUSED, ANSWER_AGAIN,
@@ -265,7 +267,8 @@ static void at_move(struct shelf *shelf, const struct mhp_move *move)
 	struct party *p = shelf->at_move_arg;
 	struct item *item = &shelf->items[move->cookie];
 
-	if (p->deep < MOST_DEEP && !below(p, 4)) {
+	if (p->deep < MOST_DEEP && move->nr_pages <= pageblock_pages(p) &&
+	    !below(p, 4)) {
 		p->deep++;
 		any_step(p);
 		p->deep--;
