@@ -257,8 +257,8 @@ static void any_step(struct party *p)
 }
 
 /* The mutex is free: somebody else comes. He keeps off the pageblock of what is
- * being moved, but not off all of a run that is longer: he might wait for it for
- * ever. */
+ * being moved, but not off all of a run that is longer: he might wait for it
+ * for ever. */
 static void at_move(struct shelf *shelf, const struct mhp_move *move)
 {
 	static const enum answer answers[] = {ANSWER_REFUSED, ANSWER_AGAIN,
