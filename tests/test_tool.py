@@ -239,6 +239,25 @@ def test_statuses():
          "" if got.returncode == 1 and "cannot write" in got.stderr else got)
 
 
+# -- Memory of the system.
+
+LARGE = """machine boot=1G span=32T auto_online=online_movable
+plug d0 size=16T
+fill a size=16T
+fill a size=1M
+check
+"""
+
+
+def test_memory():
+    """No more than there is: else the system kills a process for it."""
+    got = run(LARGE, "--json")
+    lines = [json.loads(line) for line in got.stdout.splitlines()]
+    case("a fill that the system has no memory for",
+         "" if [line["rc"] for line in lines] == [0, 0, -12, 0, 0] and
+         "this system" in lines[2]["why"] else got)
+
+
 # -- Output for programs and for people.
 
 def test_json():
@@ -307,6 +326,7 @@ def main():
     test_wrong_scenarios()
     test_wrong_command_lines()
     test_statuses()
+    test_memory()
     test_json()
     test_text()
     test_uevents()

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "available.h"
 #include "commands.h"
 #include "size.h"
 
@@ -124,7 +125,7 @@ static int demo_parse(struct demo_options *o, int argc, char **argv, bool *help)
 /* Say beforehand if the system is short of memory. */
 static int demo_afford(const struct demo *d)
 {
-	uint64_t available = demo_plan_available();
+	uint64_t available = available_bytes();
 
 	if (available >= d->plan.needed_bytes)
 		return EXIT_DONE;

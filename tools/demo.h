@@ -55,10 +55,6 @@ struct demo_plan {
 int demo_plan_make(const struct demo_options *options, struct demo_plan *plan,
 		   struct mhp_report *report);
 
-/** demo_plan_available() - memory that the system has for this process, bytes;
- * UINT64_MAX if it does not say */
-uint64_t demo_plan_available(void);
-
 /** A DIMM while it is plugged. */
 struct demo_dimm {
 	uint32_t region_id; /* 0: not plugged */

@@ -196,6 +196,22 @@ static int fill_check(struct machine *machine, const char *name,
 	return 0;
 }
 
+/* What is written takes the system's memory: as much as the machine has. */
+static int fill_afford(struct machine *machine, uint64_t nr_pages,
+		       struct outcome *o)
+{
+	uint64_t page_bytes = mhp_page_bytes(&machine->layout.geometry);
+	struct mhp_stat stat;
+
+	mhp_stat_read(machine->mhp, &stat);
+	if (nr_pages > stat.nr_managed)
+		nr_pages = stat.nr_managed;
+	if (machine_afford(machine, nr_pages * page_bytes))
+		return 0;
+	machine->short_of_memory = false;
+	return outcome_fail(o, MHP_ERR_NOMEM, "%s", MACHINE_SHORT);
+}
+
 int machine_fill(struct machine *machine, const char *name, uint64_t size_bytes,
 		 uint64_t node, struct outcome *o)
 {
@@ -204,7 +220,8 @@ int machine_fill(struct machine *machine, const char *name, uint64_t size_bytes,
 	struct fill *fill;
 	int err = 0;
 
-	if (fill_check(machine, name, size_bytes, node, o))
+	if (fill_check(machine, name, size_bytes, node, o) ||
+	    fill_afford(machine, nr_pages, o))
 		return o->rc;
 	fill = fill_create(machine, name, nr_pages, o);
 	if (!fill)

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "available.h"
+
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -151,6 +153,21 @@ static int layout_make(struct machine_layout *l,
 	return 0;
 }
 
+bool machine_afford(struct machine *machine, uint64_t size_bytes)
+{
+	if (available_take(&machine->known_bytes, size_bytes))
+		return true;
+	machine->short_of_memory = true;
+	return false;
+}
+
+void machine_explain_short(struct machine *machine, struct mhp_report *report)
+{
+	if (machine->short_of_memory)
+		report->detail = MACHINE_SHORT;
+	machine->short_of_memory = false;
+}
+
 int machine_report(struct machine *machine, int rc, struct mhp_report *report,
 		   struct outcome *o)
 {
@@ -158,6 +175,7 @@ int machine_report(struct machine *machine, int rc, struct mhp_report *report,
 
 	if (machine->port->explain)
 		machine->port->explain(machine, report);
+	machine_explain_short(machine, report);
 	if (report->pfn != MHP_PFN_NONE && report->why != MHP_WHY_DEPENDENT)
 		fill = fill_of_pfn(machine, report->pfn);
 	if (fill)

@@ -25,6 +25,11 @@
 /** Names that mhp_geometry_named() knows; ends with NULL. */
 extern const char *const machine_geometry_names[];
 
+/** Why a machine cannot have all the memory that it seems to have. */
+#define MACHINE_SHORT                                                      \
+	"what is written takes memory of this system, and so much is not " \
+	"available"
+
 struct machine;
 struct machine_port;
 
@@ -78,6 +83,10 @@ struct machine {
 	struct fill *fills;
 	struct huge *huges;
 	uint64_t nr_managed_at_boot; /* pages */
+	/* Of the system's memory: what is known to be there (available.h), and
+	 * whether a call failed since there was too little. */
+	uint64_t known_bytes;
+	bool short_of_memory;
 };
 
 /**
@@ -129,6 +138,14 @@ extern const struct machine_port machine_port_posix;
 /** machine_start() - start a machine; NULL: it failed, see @o */
 struct machine *machine_start(const struct machine_config *config,
 			      struct outcome *o);
+
+/** machine_afford() - whether so much more of its memory can be written; that
+ * takes the system's */
+bool machine_afford(struct machine *machine, uint64_t size_bytes);
+
+/** machine_explain_short() - say in the report of a failed call that it is for
+ * want of that */
+void machine_explain_short(struct machine *machine, struct mhp_report *report);
 
 /** machine_stop() - end it; NULL is allowed */
 void machine_stop(struct machine *machine);

@@ -16,6 +16,9 @@
 #define COOKIE_MAX_PAGES (UINT64_C(1) << COOKIE_PAGE_BITS)
 #define COOKIE_MAX_FILLS (1u << (MHP_COOKIE_BITS - COOKIE_PAGE_BITS))
 
+/* The allocator's state takes less than the 2^13th part of memory. */
+#define STATE_SHIFT 13
+
 struct model_data {
 	struct mhp_model *model;
 	uint16_t owner;
@@ -80,6 +83,11 @@ static const struct mhp_owner_ops model_owner_ops = {
 	.pins = model_pins,
 };
 
+static bool model_afford(void *ctx, uint64_t size_bytes)
+{
+	return machine_afford(ctx, size_bytes);
+}
+
 static int model_create(struct machine *machine, struct mhp_model **model,
 			struct mhp_report *report)
 {
@@ -93,6 +101,8 @@ static int model_create(struct machine *machine, struct mhp_model **model,
 		.dma32_end_pfn = l->dma32_end_pfn,
 		.profile = machine->config.profile,
 		.memmap_on_memory = machine->config.policy.memmap_on_memory,
+		.afford = model_afford,
+		.afford_ctx = machine,
 	};
 
 	return mhp_model_create(&config, model, report);
@@ -105,6 +115,9 @@ static int model_start(struct machine *machine, struct mhp_report *report)
 
 	if (!data)
 		goto fail;
+	/* What the allocator knows of boot memory. */
+	if (!machine_afford(machine, machine->config.boot_bytes >> STATE_SHIFT))
+		goto free_data;
 	err = model_create(machine, &data->model, report);
 	if (err)
 		goto free_data;
@@ -125,6 +138,7 @@ fail:
 					      .stage = MHP_STAGE_INIT,
 					      .why = MHP_WHY_HOST_FAILED,
 					      .pfn = MHP_PFN_NONE};
+	machine_explain_short(machine, report);
 	return err;
 }
 

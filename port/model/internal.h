@@ -73,6 +73,8 @@ struct mhp_model {
 	enum mhp_model_fault fail_how;
 	void (*at_call)(void *arg); /* or NULL */
 	void *at_call_arg;
+	bool (*afford)(void *ctx, uint64_t size_bytes);
+	void *afford_ctx;
 };
 
 /** mhp_model_die() - the engine broke the contract: say how, and abort */

@@ -415,13 +415,15 @@ int mhp_model_map_memmap(void *ctx, uint64_t offset_bytes, uint64_t size_bytes,
 		mhp_model_die("map_memmap: %#llx + %#llx is mapped already",
 			      (unsigned long long)offset_bytes,
 			      (unsigned long long)size_bytes);
-	if (mhp_model_fails(model))
+	byte = model_backing_byte(model, backing_pfn, nr);
+	if (mhp_model_fails(model) ||
+	    (byte && model->afford &&
+	     !model->afford(model->afford_ctx, size_bytes)))
 		return MHP_ERR_NOMEM;
 	model_back(model, page, nr, backing_pfn);
 	bits_fill(&model->window_mapped, page, nr, true);
 	model->nr_mapped += nr;
 	model_protect(model, at, size_bytes, true);
-	byte = model_backing_byte(model, backing_pfn, nr);
 	if (byte)
 		memset(at, byte, (size_t)size_bytes);
 	return 0;

@@ -237,6 +237,8 @@ static struct mhp_model *model_new(const struct mhp_model_config *config)
 	model->max_pfn = config->max_pfn;
 	model->fail_how = config->fail_how;
 	model->fail_call = config->fail_call;
+	model->afford = config->afford;
+	model->afford_ctx = config->afford_ctx;
 	model->host_page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	pthread_mutexattr_init(&attributes);
 	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);

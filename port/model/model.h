@@ -64,6 +64,10 @@ struct mhp_model_config {
 	/* The fault plan while the instance starts; it ends with the start. */
 	enum mhp_model_fault fail_how;
 	uint64_t fail_call;
+	/* Asked before a memmap in memory that was in use is written: whether
+	 * the host has so much; else mapping fails. NULL: it has. */
+	bool (*afford)(void *ctx, uint64_t size_bytes);
+	void *afford_ctx;
 };
 
 /**
