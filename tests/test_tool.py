@@ -258,6 +258,17 @@ def test_memory():
          "this system" in lines[2]["why"] else got)
 
 
+# -- Names.
+
+def test_names():
+    got = run("machine boot=256M\nhuge a size=2M\nfill a size=1M\n"
+              "fill b size=1M\nhuge b size=2M\nhuge c size=1M\ndrop a\n"
+              "verify b\n", "--json")
+    codes = [json.loads(line)["rc"] for line in got.stdout.splitlines()]
+    case("a name is that of a fill or of huge pages",
+         "" if codes == [0, 0, -17, 0, -17, -22, 0, 0] else got)
+
+
 # -- Output for programs and for people.
 
 def test_json():
@@ -327,6 +338,7 @@ def main():
     test_wrong_command_lines()
     test_statuses()
     test_memory()
+    test_names()
     test_json()
     test_text()
     test_uevents()

@@ -75,6 +75,11 @@ static struct fill **fill_find(struct machine *machine, const char *name)
 	return at;
 }
 
+bool machine_is_filled(struct machine *machine, const char *name)
+{
+	return *fill_find(machine, name) != NULL;
+}
+
 static struct fill *fill_get(struct machine *machine, const char *name,
 			     struct outcome *o)
 {
@@ -180,8 +185,11 @@ static int fill_check(struct machine *machine, const char *name,
 {
 	const struct mhp_geometry *g = &machine->layout.geometry;
 
-	if (*fill_find(machine, name))
+	if (machine_is_filled(machine, name))
 		return outcome_fail(o, MHP_ERR_EXIST, "%s is filled already",
+				    name);
+	if (machine_is_huge(machine, name))
+		return outcome_fail(o, MHP_ERR_EXIST, "%s is a huge page",
 				    name);
 	if (size_bytes == 0 || size_bytes > machine->layout.span_bytes)
 		return outcome_fail(o, MHP_ERR_INVAL,

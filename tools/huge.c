@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Huge pages: allocations of whole pageblocks that nobody moves, whose memmap
- * may be lent. Their content is nobody's business.
+ * may be lent. Their content is nobody's business. A name is that of huge pages
+ * or of a fill, not of both.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #include "machine.h"
 #include "mhp/lend.h"
+#include "size.h"
 
 struct huge {
 	struct huge *next;
@@ -54,7 +56,8 @@ static int huge_alloc(struct machine *machine, struct huge *huge, bool lend,
 				&huge->pfn);
 
 	if (err)
-		return outcome_fail(o, err, "%s", mhp_strerror(err));
+		return outcome_fail(o, err,
+				    "no unmovable run of that size is free");
 	if (!lend)
 		return 0;
 	/* It fails only for want of the mutex. */
@@ -65,20 +68,37 @@ static int huge_alloc(struct machine *machine, struct huge *huge, bool lend,
 	return 0;
 }
 
-int machine_huge(struct machine *machine, const char *name, uint64_t size_bytes,
-		 bool lend, struct outcome *o)
+bool machine_is_huge(struct machine *machine, const char *name)
+{
+	return *huge_find(machine, name) != NULL;
+}
+
+static int huge_check(struct machine *machine, const char *name,
+		      uint64_t size_bytes, struct outcome *o)
 {
 	const struct mhp_geometry *g = &machine->layout.geometry;
 	uint64_t unit = mhp_pageblock_pages(g) * mhp_page_bytes(g);
-	struct huge *huge;
+	char text[SIZE_TEXT_MAX];
 
-	if (*huge_find(machine, name))
+	if (machine_is_huge(machine, name) || machine_is_filled(machine, name))
 		return outcome_fail(o, MHP_ERR_EXIST, "%s is there already",
 				    name);
+	size_print(unit, text);
 	if (!size_bytes || size_bytes % unit)
 		return outcome_fail(o, MHP_ERR_INVAL,
-				    "size must be a multiple of %" PRIu64 "K",
-				    unit >> 10);
+				    "size=%" PRIu64 " must be whole pageblocks "
+				    "of %s, at least one",
+				    size_bytes, text);
+	return 0;
+}
+
+int machine_huge(struct machine *machine, const char *name, uint64_t size_bytes,
+		 bool lend, struct outcome *o)
+{
+	struct huge *huge;
+
+	if (huge_check(machine, name, size_bytes, o))
+		return o->rc;
 	huge = calloc(1, sizeof(*huge));
 	if (huge)
 		huge->name = strdup(name);
@@ -86,7 +106,8 @@ int machine_huge(struct machine *machine, const char *name, uint64_t size_bytes,
 		free(huge);
 		return outcome_fail(o, MHP_ERR_NOMEM, "the host has no memory");
 	}
-	huge->nr_pages = size_bytes / mhp_page_bytes(g);
+	huge->nr_pages = mhp_pages_from_bytes(&machine->layout.geometry,
+					      size_bytes);
 	if (huge_alloc(machine, huge, lend, o)) {
 		huge_destroy(huge);
 		return o->rc;

@@ -176,6 +176,8 @@ int machine_unpin(struct machine *machine, const char *name, struct outcome *o);
 int machine_verify(struct machine *machine, const char *name,
 		   struct outcome *o);
 int machine_drop(struct machine *machine, const char *name, struct outcome *o);
+/** machine_is_filled() - whether a fill has this name */
+bool machine_is_filled(struct machine *machine, const char *name);
 
 /** machine_huge() - allocate whole pageblocks, unmovable; @lend: lend what of
  * their memmap can be */
@@ -185,6 +187,8 @@ int machine_huge(struct machine *machine, const char *name, uint64_t size_bytes,
 int machine_split(struct machine *machine, const char *name, struct outcome *o);
 /** machine_drop_huge() - free them; false: there are none of that name */
 bool machine_drop_huge(struct machine *machine, const char *name);
+/** machine_is_huge() - whether huge pages have this name */
+bool machine_is_huge(struct machine *machine, const char *name);
 
 int machine_check(struct machine *machine, struct outcome *o);
 
