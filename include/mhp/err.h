@@ -150,7 +150,7 @@ enum mhp_stage {
 	XX(DEVICE_BUSY, "the device cannot do it now")                        \
 	XX(WRITE_ONLY, "the file can only be written")                        \
 	XX(HOST_OFFLINE, "the block that holds its memmap is not online")     \
-	XX(DEPENDENT, "it holds the memmap of this block")                    \
+	XX(DEPENDENT, "it holds the memmap of another block")                 \
 	XX(NOT_SUBSECTIONS, "start and size must be whole sub-sections")      \
 	XX(NO_REMAP, "the port cannot move a memmap that is in use")          \
 	XX(WITHHELD, "the pages are withheld")                                \
