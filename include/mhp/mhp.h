@@ -161,7 +161,8 @@ MHP_API enum mhp_profile mhp_profile(const struct mhp *m);
  */
 MHP_API mhp_pfn_t mhp_max_pfn(const struct mhp *m);
 
-/** Refuse with MHP_ERR_OPNOTSUPP rather than fall back to existing memory. */
+/** Refuse with MHP_ERR_OPNOTSUPP rather than fall back to another placement:
+ * range to block, as a range of one block does, or block to existing. */
 #define MHP_ADD_STRICT (1u << 0)
 /** ops->scrub is called when the memory is removed. */
 #define MHP_ADD_SCRUB (1u << 1)
@@ -194,7 +195,8 @@ struct mhp_add_request {
  * memmap and allocator state at its start. With placement range all of that is
  * at the start of the range: a block whose pages hold those of others, a host,
  * goes online before them, offline after them, and leaves with them or behind
- * them; pages that held those of a block that left become usable.
+ * them; pages that held those of a block that left become usable. A range of
+ * one block carries its own, as with placement block.
  *
  * @request: what to add
  * @report: optional; on success its why is MHP_WHY_FELL_BACK if the placement
