@@ -231,7 +231,7 @@ def test_devices():
          else got.stdout)
     case("a device range at the end of all addresses",
          "" if re.search("^persistent memory c, node 0, Device, memmap "
-                         r"existing: 0x3fff8000000, 128M\n"
+                         r"existing: 0x3ffffe00000, 2M\n"
                          r" +32767\| {63}d\|$", got.stdout, re.M)
          else got.stdout)
 

@@ -148,13 +148,28 @@ static void add_hosts(char text[PICTURE_TEXT_MAX], const struct picture *p,
 		add(text, "-%" PRIu64, first < last ? last : first);
 }
 
+/* The blocks of a group, or the persistent memory that it is. */
+static void add_place(char text[PICTURE_TEXT_MAX], const struct picture *p,
+		      const struct picture_row *row, uint64_t end_id)
+{
+	uint64_t bytes = mhp_block_bytes(&p->machine->layout.geometry);
+	uint64_t start = row->first_id * bytes, end = end_id * bytes;
+	const struct slot *slot = row->facts.slot;
+
+	if (row->facts.zone == MHP_ZONE_DEVICE && slot) {
+		start = slot->extent.start.bytes;
+		end = start + slot->extent.size_bytes;
+	}
+	add(text, ": 0x%" PRIx64 ", ", start);
+	add_size(text, end - start);
+}
+
 void picture_group_text(const struct picture *p, size_t i,
 			char text[PICTURE_TEXT_MAX])
 {
 	const struct picture_row *row = &p->rows[i];
 	const struct picture_facts *facts = &row->facts;
 	uint64_t end = p->rows[picture_group_end(p, i) - 1].last_id;
-	uint64_t bytes = mhp_block_bytes(&p->machine->layout.geometry);
 
 	text[0] = '\0';
 	if (facts->slot)
@@ -169,8 +184,7 @@ void picture_group_text(const struct picture *p, size_t i,
 	add_state(text, facts);
 	add(text, ", memmap %s", placement_word(facts));
 	add_hosts(text, p, row, end);
-	add(text, ": 0x%" PRIx64 ", ", row->first_id * bytes);
-	add_size(text, (end - row->first_id) * bytes);
+	add_place(text, p, row, end);
 }
 
 void picture_gigantic_text(const struct picture *p, char text[PICTURE_TEXT_MAX])
