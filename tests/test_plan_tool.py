@@ -423,7 +423,7 @@ WRONG = [
     (["--addr", "16777216T"], "--addr cannot be"),
     (["--addr", "8192T"], "physical addresses"),
     (["--advice", "3G"], "--advice cannot be '3G'", "power of two"),
-    (["--advice", "1G", "--profile", "linux-6.12"], "linux-7.2"),
+    (["--advice", "1G", "--profile", "linux-6.12"], "the profile linux-7.2"),
     (["--advice", "1G", "--profile", "linux-7.2"], "needs --boot"),
     (["--hypervisor"], "a profile linux-6.1"),
     (["--hypervisor", "--profile", "linux-6.1"], "needs --boot"),

@@ -235,11 +235,10 @@ static int plan_option(struct plan_run *run, int opt, char *const *argv)
 static int plan_agree(const struct plan_options *o)
 {
 	if (o->advice_bytes && o->profile != MHP_PROFILE_LINUX_7_2)
-		return command_wrong(
-			"plan",
-			"--advice is unknown to %s; "
-			"expected a profile linux-6.1 to linux-7.2",
-			o->profile_name);
+		return command_wrong("plan",
+				     "--advice is unknown to %s; "
+				     "expected the profile linux-7.2",
+				     o->profile_name);
 	if (o->hypervisor && o->profile == MHP_PROFILE_NATIVE)
 		return command_wrong(
 			"plan", "--hypervisor matters to Linux; "
