@@ -139,7 +139,8 @@ static int layout_make(struct machine_layout *l,
 	    config->boot_bytes % page_bytes)
 		return outcome_fail(o, MHP_ERR_INVAL,
 				    "boot=%" PRIu64 " must be whole pages of "
-				    "%" PRIu64 " bytes, at least one",
+				    "%" PRIu64
+				    " bytes, at least one, at most 4096T",
 				    config->boot_bytes, page_bytes);
 	layout_boot(l, arch, config);
 	if (l->span_bytes > limit || l->span_bytes % page_bytes ||
