@@ -15,6 +15,8 @@
 
 struct explorer {
 	const struct machine *machine;
+	const void *scenario;
+	int mutant;
 	uint8_t *states; /* all that were seen; those from next on wait */
 	uint32_t *table; /* index in states + 1 */
 	uint32_t nr, next, room;
@@ -90,39 +92,107 @@ static int explorer_follow(struct explorer *e)
 		int wrong;
 
 		memcpy(e->to, e->from, machine->state_bytes);
-		nr_ended += machine->ended(machine, e->to, n);
-		if (!machine->step(machine, e->to, n))
+		nr_ended += machine->ended(e->scenario, e->to, n);
+		if (!machine->step(e->scenario, e->mutant, e->to, n))
 			continue;
 		nr_went++;
-		wrong = machine->wrong(machine, e->to);
+		wrong = machine->wrong(e->to);
 		if (wrong)
 			return wrong;
 		explorer_add(e, e->to);
 	}
 	if (nr_ended == machine->nr_threads)
-		return machine->rest(machine, e->from);
+		return machine->rest(e->scenario, e->from);
 	return nr_went ? 0 : machine->stuck;
 }
 
-int explore(const struct machine *machine, const void *start,
-	    uint32_t *nr_states)
+static int explorer_run(struct explorer *e)
 {
-	size_t bytes = machine->state_bytes;
-	struct explorer e = {
-		.machine = machine, .from = malloc(bytes), .to = malloc(bytes)};
+	size_t bytes = e->machine->state_bytes;
 	int wrong = 0;
+
+	e->machine->start(e->scenario, e->to);
+	explorer_add(e, e->to);
+	while (e->next < e->nr && !wrong) {
+		memcpy(e->from, state_at(e, e->next++), bytes);
+		wrong = explorer_follow(e);
+	}
+	return wrong;
+}
+
+static const void *scenario_at(const struct machine *machine, size_t i)
+{
+	return (const uint8_t *)machine->scenarios +
+	       i * machine->scenario_bytes;
+}
+
+static const char *scenario_name(const struct machine *machine, size_t i)
+{
+	return *(const char *const *)scenario_at(machine, i);
+}
+
+/* Visit all states that can come of a scenario. Return: what went wrong first,
+ * or 0. */
+static int explore(const struct machine *machine, size_t i, int mutant,
+		   uint32_t *nr_states)
+{
+	struct explorer e = {
+		.machine = machine,
+		.scenario = scenario_at(machine, i),
+		.mutant = mutant,
+		.from = calloc(1, machine->state_bytes),
+		.to = calloc(1, machine->state_bytes),
+	};
+	int wrong;
 
 	assert_non_null(e.from);
 	assert_non_null(e.to);
-	explorer_add(&e, start);
-	while (e.next < e.nr && !wrong) {
-		memcpy(e.from, state_at(&e, e.next++), bytes);
-		wrong = explorer_follow(&e);
-	}
+	wrong = explorer_run(&e);
 	*nr_states = e.nr;
 	free(e.states);
 	free(e.table);
 	free(e.from);
 	free(e.to);
 	return wrong;
+}
+
+void explore_rules(const struct machine *machine)
+{
+	uint32_t nr, sum = 0;
+	size_t i;
+
+	for (i = 0; i < machine->nr_scenarios; i++) {
+		const char *name = scenario_name(machine, i);
+		int wrong = explore(machine, i, 0, &nr);
+
+		print_message("# %s: %u states\n", name, nr);
+		if (wrong)
+			fail_msg("%s: %s", name, machine->wrong_names[wrong]);
+		assert_true(nr > machine->least_states);
+		sum += nr;
+	}
+	print_message("# %u states\n", sum);
+}
+
+static void explore_mutant(const struct machine *machine, int mutant)
+{
+	size_t i = machine->first ? machine->first(mutant) : 0;
+	int wrong = 0;
+	uint32_t nr;
+
+	for (; i < machine->nr_scenarios && !wrong; i++)
+		wrong = explore(machine, i, mutant, &nr);
+	if (!wrong)
+		fail_msg("nobody notices: %s", machine->mutant_names[mutant]);
+	print_message("# %s: %s (%s)\n", machine->mutant_names[mutant],
+		      machine->wrong_names[wrong],
+		      scenario_name(machine, i - 1));
+}
+
+void explore_mutants(const struct machine *machine)
+{
+	int mutant;
+
+	for (mutant = 1; mutant < machine->nr_mutants; mutant++)
+		explore_mutant(machine, mutant);
 }

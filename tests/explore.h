@@ -12,26 +12,38 @@
 #include <stdint.h>
 
 struct machine {
-	const void *scenario;
-	int mutant; /* what is wrong with it on purpose; 0: nothing */
+	/* Beginnings: records whose first member is their name. */
+	const void *scenarios;
+	size_t scenario_bytes;
+	size_t nr_scenarios;
+	/* What can go wrong, by number; 0: nothing. */
+	const char *const *wrong_names;
+	int stuck; /* the number for when nobody can go on */
+	/* What is made wrong on purpose, by number; 0: nothing. */
+	const char *const *mutant_names;
+	int nr_mutants;
+	uint32_t least_states; /* of a scenario that deserves the name */
 	unsigned int nr_threads;
 	size_t state_bytes;
+	/* @state: zero, to be filled */
+	void (*start)(const void *scenario, void *state);
 	/* Let a thread take a step; false: it has to wait, or has ended. */
-	bool (*step)(const struct machine *machine, void *state,
+	bool (*step)(const void *scenario, int mutant, void *state,
 		     unsigned int thread);
-	bool (*ended)(const struct machine *machine, const void *state,
+	bool (*ended)(const void *scenario, const void *state,
 		      unsigned int thread);
 	/* What went wrong on the way here, or 0. */
-	int (*wrong)(const struct machine *machine, const void *state);
+	int (*wrong)(const void *state);
 	/* The same once all have ended. */
-	int (*rest)(const struct machine *machine, const void *state);
-	int stuck; /* what it is called if nobody can go on */
+	int (*rest)(const void *scenario, const void *state);
+	/* Optional: the first scenario that can notice a mutant. */
+	size_t (*first)(int mutant);
 };
 
-/** explore() - visit all states that can come after one.
- * @nr_states: receives how many were seen
- * Return: what went wrong first, or 0. */
-int explore(const struct machine *machine, const void *start,
-	    uint32_t *nr_states);
+/** explore_rules() - fail if anything goes wrong in any scenario */
+void explore_rules(const struct machine *machine);
+
+/** explore_mutants() - fail if there is a mutant that no scenario notices */
+void explore_mutants(const struct machine *machine);
 
 #endif

@@ -22,6 +22,7 @@
 #define MHP_TESTS_INTERLEAVE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define NR_THREADS 3
@@ -205,11 +206,11 @@ struct scenario {
 
 /** What they are tried from; those that withhold come behind the others, those
  * in which memmaps leave last. */
-extern const struct scenario interleave_scenarios[];
-extern const unsigned int nr_interleave_scenarios;
+#define NR_INTERLEAVE_SCENARIOS 60
+extern const struct scenario interleave_scenarios[NR_INTERLEAVE_SCENARIOS];
 
 /** interleave_first() - the first scenario that may notice a mutant */
-unsigned int interleave_first(enum mutant mutant);
+size_t interleave_first(int mutant);
 
 /** interleave_start() - the world at the start of a scenario */
 void interleave_start(const struct scenario *s, struct world *w);

@@ -374,13 +374,15 @@ const struct scenario interleave_scenarios[] = {
 		    {OP_LEAVE, OP_ISOLATE_UNDO}}},
 };
 
-const unsigned int nr_interleave_scenarios = sizeof(interleave_scenarios) /
-					     sizeof(interleave_scenarios[0]);
+_Static_assert(sizeof(interleave_scenarios) ==
+		       NR_INTERLEAVE_SCENARIOS *
+			       sizeof(interleave_scenarios[0]),
+	       "counted where they are declared");
 
 #define FIRST_WITHHELD 31
 #define FIRST_HOST 46
 
-unsigned int interleave_first(enum mutant mutant)
+size_t interleave_first(int mutant)
 {
 	if (mutant < CLOSE_DROPS_COUNT)
 		return 0;

@@ -169,98 +169,65 @@ static enum wrong rest(const struct scenario *s, const struct world *w)
 
 /* ---- all orders ---- */
 
-static bool machine_step(const struct machine *machine, void *state,
-			 unsigned int n)
+static void machine_start(const void *scenario, void *state)
 {
-	return interleave_step(machine->scenario, (enum mutant)machine->mutant,
-			       state, n);
+	interleave_start(scenario, state);
 }
 
-static bool machine_ended(const struct machine *machine, const void *state,
+static bool machine_step(const void *scenario, int mutant, void *state,
+			 unsigned int n)
+{
+	return interleave_step(scenario, (enum mutant)mutant, state, n);
+}
+
+static bool machine_ended(const void *scenario, const void *state,
 			  unsigned int n)
 {
 	const struct world *w = state;
 
-	(void)machine;
+	(void)scenario;
 	return interleave_ended(&w->threads[n]);
 }
 
-static int machine_wrong(const struct machine *machine, const void *state)
+static int machine_wrong(const void *state)
 {
-	const struct world *w = state;
-
-	(void)machine;
-	return w->wrong;
+	return ((const struct world *)state)->wrong;
 }
 
-static int machine_rest(const struct machine *machine, const void *state)
+static int machine_rest(const void *scenario, const void *state)
 {
-	return (int)rest(machine->scenario, state);
+	return (int)rest(scenario, state);
 }
 
-static enum wrong explore_pageblock(const struct scenario *s,
-				    enum mutant mutant, uint32_t *nr_states)
-{
-	const struct machine machine = {
-		.scenario = s,
-		.mutant = (int)mutant,
-		.nr_threads = NR_THREADS,
-		.state_bytes = sizeof(struct world),
-		.step = machine_step,
-		.ended = machine_ended,
-		.wrong = machine_wrong,
-		.rest = machine_rest,
-		.stuck = WRONG_STUCK,
-	};
-	struct world w;
-
-	interleave_start(s, &w);
-	return (enum wrong)explore(&machine, &w, nr_states);
-}
-
-/* ---- tests ---- */
+static const struct machine machine = {
+	.scenarios = interleave_scenarios,
+	.scenario_bytes = sizeof(interleave_scenarios[0]),
+	.nr_scenarios = NR_INTERLEAVE_SCENARIOS,
+	.wrong_names = wrong_names,
+	.stuck = WRONG_STUCK,
+	.mutant_names = mutant_names,
+	.nr_mutants = NR_MUTANTS,
+	.least_states = 20,
+	.nr_threads = NR_THREADS,
+	.state_bytes = sizeof(struct world),
+	.start = machine_start,
+	.step = machine_step,
+	.ended = machine_ended,
+	.wrong = machine_wrong,
+	.rest = machine_rest,
+	.first = interleave_first,
+};
 
 static void rules_hold(void **state)
 {
-	uint32_t nr, sum = 0;
-	size_t i;
-
 	(void)state;
-	for (i = 0; i < nr_interleave_scenarios; i++) {
-		enum wrong what = explore_pageblock(&interleave_scenarios[i],
-						    MUTANT_NONE, &nr);
-
-		print_message("# %s: %u states\n", interleave_scenarios[i].name,
-			      nr);
-		if (what)
-			fail_msg("%s: %s", interleave_scenarios[i].name,
-				 wrong_names[what]);
-		assert_true(nr > 20);
-		sum += nr;
-	}
-	print_message("# %u states\n", sum);
+	explore_rules(&machine);
 }
 
 static void mutants_are_noticed(void **state)
 {
-	int mutant;
-
 	(void)state;
-	for (mutant = MUTANT_NONE + 1; mutant < NR_MUTANTS; mutant++) {
-		enum wrong what = WRONG_NOTHING;
-		uint32_t nr;
-		size_t i;
-
-		for (i = interleave_first((enum mutant)mutant);
-		     i < nr_interleave_scenarios && !what; i++)
-			what = explore_pageblock(&interleave_scenarios[i],
-						 (enum mutant)mutant, &nr);
-		if (!what)
-			fail_msg("nobody notices: %s", mutant_names[mutant]);
-		print_message("# %s: %s (%s)\n", mutant_names[mutant],
-			      wrong_names[what],
-			      interleave_scenarios[i - 1].name);
-	}
+	explore_mutants(&machine);
 }
 
 int main(void)

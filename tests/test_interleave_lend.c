@@ -457,44 +457,58 @@ static const char *const mutant_names[NR_MUTANTS] = {
 
 /* ---- all orders ---- */
 
-static bool machine_ended(const struct machine *machine, const void *state,
+static void machine_start(const void *scenario, void *state)
+{
+	const struct scenario *s = scenario;
+	struct world *w = state;
+	unsigned int i;
+
+	w->word = s->word;
+	w->row = s->row;
+	w->used = s->used;
+	for (i = 0; i < NR_THREADS; i++) {
+		w->threads[i].has = s->has[i];
+		w->threads[i].has_page = s->has_page == i + 1;
+	}
+}
+
+static bool machine_step(const void *scenario, int mutant, void *state,
+			 unsigned int n)
+{
+	const struct scenario *s = scenario;
+	struct world *w = state;
+	struct step p = {.s = s,
+			 .w = w,
+			 .t = &w->threads[n],
+			 .n = n,
+			 .mutant = (enum mutant)mutant};
+	uint8_t op = s->script[n][p.t->op];
+
+	return op == OP_END ? false : op_steps[op](&p);
+}
+
+static bool machine_ended(const void *scenario, const void *state,
 			  unsigned int n)
 {
 	const struct world *w = state;
-	const struct scenario *s = machine->scenario;
+	const struct scenario *s = scenario;
 
 	return s->script[n][w->threads[n].op] == OP_END;
 }
 
-static bool machine_step(const struct machine *machine, void *state,
-			 unsigned int n)
+static int machine_wrong(const void *state)
 {
-	struct world *w = state;
-	struct step p = {.s = machine->scenario,
-			 .w = w,
-			 .t = &w->threads[n],
-			 .n = n,
-			 .mutant = (enum mutant)machine->mutant};
-
-	if (machine_ended(machine, state, n))
-		return false;
-	return op_steps[p.s->script[n][p.t->op]](&p);
-}
-
-static int machine_wrong(const struct machine *machine, const void *state)
-{
-	(void)machine;
 	return ((const struct world *)state)->wrong;
 }
 
 /* The page is kept, or in use as somebody has it; the lender likewise. */
-static int machine_rest(const struct machine *machine, const void *state)
+static int machine_rest(const void *scenario, const void *state)
 {
 	const struct world *w = state;
 	uint8_t has = 0;
 	unsigned int i;
 
-	(void)machine;
+	(void)scenario;
 	for (i = 0; i < NR_THREADS; i++)
 		has |= w->threads[i].has;
 	if (w->isolated || w->mutex || w->word & CLOSING)
@@ -506,65 +520,34 @@ static int machine_rest(const struct machine *machine, const void *state)
 	return w->row == (has == SMALL) ? 0 : WRONG_REST;
 }
 
-static enum wrong explore_lend(const struct scenario *s, enum mutant mutant,
-			       uint32_t *nr_states)
-{
-	const struct machine machine = {
-		.scenario = s,
-		.mutant = (int)mutant,
-		.nr_threads = NR_THREADS,
-		.state_bytes = sizeof(struct world),
-		.step = machine_step,
-		.ended = machine_ended,
-		.wrong = machine_wrong,
-		.rest = machine_rest,
-		.stuck = WRONG_STUCK,
-	};
-	struct world w = {.word = s->word, .row = s->row, .used = s->used};
-	unsigned int i;
-
-	for (i = 0; i < NR_THREADS; i++) {
-		w.threads[i].has = s->has[i];
-		w.threads[i].has_page = s->has_page == i + 1;
-	}
-	return (enum wrong)explore(&machine, &w, nr_states);
-}
+static const struct machine machine = {
+	.scenarios = scenarios,
+	.scenario_bytes = sizeof(scenarios[0]),
+	.nr_scenarios = NR_SCENARIOS,
+	.wrong_names = wrong_names,
+	.stuck = WRONG_STUCK,
+	.mutant_names = mutant_names,
+	.nr_mutants = NR_MUTANTS,
+	.least_states = 20,
+	.nr_threads = NR_THREADS,
+	.state_bytes = sizeof(struct world),
+	.start = machine_start,
+	.step = machine_step,
+	.ended = machine_ended,
+	.wrong = machine_wrong,
+	.rest = machine_rest,
+};
 
 static void rules_hold(void **state)
 {
-	uint32_t nr;
-	size_t i;
-
 	(void)state;
-	for (i = 0; i < NR_SCENARIOS; i++) {
-		enum wrong what = explore_lend(&scenarios[i], MUTANT_NONE, &nr);
-
-		print_message("# %s: %u states\n", scenarios[i].name, nr);
-		if (what)
-			fail_msg("%s: %s", scenarios[i].name,
-				 wrong_names[what]);
-		assert_true(nr > 20);
-	}
+	explore_rules(&machine);
 }
 
 static void mutants_are_noticed(void **state)
 {
-	int mutant;
-
 	(void)state;
-	for (mutant = MUTANT_NONE + 1; mutant < NR_MUTANTS; mutant++) {
-		enum wrong what = WRONG_NOTHING;
-		uint32_t nr;
-		size_t i;
-
-		for (i = 0; i < NR_SCENARIOS && !what; i++)
-			what = explore_lend(&scenarios[i], (enum mutant)mutant,
-					    &nr);
-		if (!what)
-			fail_msg("nobody notices: %s", mutant_names[mutant]);
-		print_message("# %s: %s (%s)\n", mutant_names[mutant],
-			      wrong_names[what], scenarios[i - 1].name);
-	}
+	explore_mutants(&machine);
 }
 
 int main(void)
