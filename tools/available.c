@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Left to others, so that nobody is killed when all else is taken. */
+/* Left to others, so that nobody is killed when all else is taken: so much, or
+ * such a part of a system that has little. */
 #define KEEP_BYTES (UINT64_C(512) << 20)
+#define KEEP_PART 16
 /* Looking takes a while: it is done once for so much. */
 #define STEP_BYTES (UINT64_C(64) << 20)
 
@@ -100,18 +102,22 @@ uint64_t available_bytes(void)
 	return system < groups ? system : groups;
 }
 
-bool available_take(uint64_t *known_bytes, uint64_t size_bytes)
+bool available_take(struct available *a, uint64_t size_bytes)
 {
-	uint64_t available;
+	uint64_t there;
 
-	if (*known_bytes >= size_bytes) {
-		*known_bytes -= size_bytes;
+	if (a->known_bytes >= size_bytes) {
+		a->known_bytes -= size_bytes;
 		return true;
 	}
-	available = available_bytes();
-	if (available < KEEP_BYTES || available - KEEP_BYTES < size_bytes)
+	there = available_bytes();
+	if (!a->keep_bytes)
+		a->keep_bytes = there / KEEP_PART < KEEP_BYTES
+					? there / KEEP_PART
+					: KEEP_BYTES;
+	if (there < a->keep_bytes || there - a->keep_bytes < size_bytes)
 		return false;
-	available -= KEEP_BYTES + size_bytes;
-	*known_bytes = available < STEP_BYTES ? available : STEP_BYTES;
+	there -= a->keep_bytes + size_bytes;
+	a->known_bytes = there < STEP_BYTES ? there : STEP_BYTES;
 	return true;
 }

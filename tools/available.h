@@ -11,13 +11,14 @@
 /** available_bytes() - how much it is; UINT64_MAX if the system does not say */
 uint64_t available_bytes(void);
 
-/**
- * available_take() - whether so much can be written without anybody being
- * killed for it
- *
- * @known_bytes: what is known to be there of what was asked for before; 0 at
- *   first
- */
-bool available_take(uint64_t *known_bytes, uint64_t size_bytes);
+/** struct available - what is known of it; zero at first */
+struct available {
+	uint64_t known_bytes; /* there, and not looked for again */
+	uint64_t keep_bytes;  /* left to others */
+};
+
+/** available_take() - whether so much more can be written without anybody being
+ * killed for it */
+bool available_take(struct available *a, uint64_t size_bytes);
 
 #endif

@@ -17,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "available.h"
-
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -156,7 +154,7 @@ static int layout_make(struct machine_layout *l,
 
 bool machine_afford(struct machine *machine, uint64_t size_bytes)
 {
-	if (available_take(&machine->known_bytes, size_bytes))
+	if (available_take(&machine->available, size_bytes))
 		return true;
 	machine->short_of_memory = true;
 	return false;

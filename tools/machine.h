@@ -11,6 +11,7 @@
 #ifndef MHP_TOOLS_MACHINE_H
 #define MHP_TOOLS_MACHINE_H
 
+#include "available.h"
 #include "devices.h"
 #include "mhp/mhp.h"
 #include "mhp/poison.h"
@@ -83,10 +84,8 @@ struct machine {
 	struct fill *fills;
 	struct huge *huges;
 	uint64_t nr_managed_at_boot; /* pages */
-	/* Of the system's memory: what is known to be there (available.h), and
-	 * whether a call failed since there was too little. */
-	uint64_t known_bytes;
-	bool short_of_memory;
+	struct available available;  /* the system's memory */
+	bool short_of_memory;	     /* a call failed for want of that */
 };
 
 /**
