@@ -12,6 +12,8 @@ import math
 import subprocess
 import sys
 
+from tap import case, done
+
 MHP = sys.argv[1]
 
 ALLOC = {
@@ -31,19 +33,9 @@ MOVE = {"move-16", "move-64", "hold-up-16", "hold-up-64"}
 EVACUATE = {"half-full", "half-full-fresh"}
 FLOORS = {"locked-instruction", "copy-non-temporal", "copy-fresh"}
 
-cases = []
-
 VIEW = {name + worn for name in (
     "meminfo", "zoneinfo", "buddyinfo", "vmstat", "node-meminfo", "iomem",
     "state", "valid-zones") for worn in ("", "-worn")}
-
-
-def case(name, wrong):
-    """One case of TAP; wrong is empty, or says what is wrong."""
-    cases.append(not wrong)
-    print(f"{'not ok' if wrong else 'ok'} {len(cases)} - {name}")
-    for line in str(wrong or "").splitlines():
-        print(f"#   {line}")
 
 
 def mhp(*args):
@@ -161,8 +153,7 @@ def main():
     check_move()
     check_wrong()
     check_text()
-    print(f"1..{len(cases)}")
-    return 0 if all(cases) else 1
+    return done()
 
 
 sys.exit(main())

@@ -12,19 +12,11 @@ import re
 import subprocess
 import sys
 
+from tap import case, done
+
 MHP = sys.argv[1]
 MIB = 1 << 20
 SHORT = "available; use a smaller --size"
-
-cases = []
-
-
-def case(name, wrong):
-    """One case of TAP; wrong is empty, or says what is wrong."""
-    cases.append(not wrong)
-    print(f"{'not ok' if wrong else 'ok'} {len(cases)} - {name}")
-    for line in str(wrong or "").splitlines():
-        print(f"#   {line}")
 
 
 def demo(*args):
@@ -39,6 +31,7 @@ def unless(fine, text):
 
 
 # -- Text.
+
 
 def figure(text, name):
     """What a line of the summary says."""
@@ -91,6 +84,7 @@ def test_text(result):
 
 # -- Figures.
 
+
 def pss_fell(r):
     """The process shrank by what the DIMM's file had."""
     if not r["pss_before_bytes"]:
@@ -127,6 +121,7 @@ def test_figures():
 
 
 # -- The command line.
+
 
 def test_wrong():
     for args, expected in (
@@ -171,8 +166,7 @@ def main():
     test_wrong()
     test_short_of_memory()
     test_help()
-    print(f"1..{len(cases)}")
-    return 0 if all(cases) else 1
+    return done()
 
 
 if __name__ == "__main__":

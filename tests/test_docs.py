@@ -14,17 +14,9 @@ import re
 import subprocess
 import sys
 
+from tap import case, done
+
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-
-cases = []
-
-
-def case(name, wrong):
-    """One case of TAP; wrong is a list of complaints."""
-    cases.append(not wrong)
-    print(f"{'not ok' if wrong else 'ok'} {len(cases)} - {name}")
-    for line in wrong:
-        print(f"#   {line}")
 
 
 def text_of(path):
@@ -164,8 +156,7 @@ def main():
         case("the example does what the README says", check_run(sys.argv[1]))
     else:
         check_documents()
-    print(f"1..{len(cases)}")
-    return 0 if all(cases) else 1
+    return done()
 
 
 if __name__ == "__main__":

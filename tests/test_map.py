@@ -18,6 +18,8 @@ import sys
 import tempfile
 import xml.etree.ElementTree
 
+from tap import case, done
+
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 SCENARIOS = os.path.join(ROOT, "scenarios")
 DOCS_SVG = os.path.join(ROOT, "docs", "map.svg")
@@ -39,16 +41,6 @@ TEXTS = {
 }
 
 MAX_SVG_BYTES = 300 << 10
-
-cases = []
-
-
-def case(name, wrong):
-    """One case of TAP; wrong is empty, or says what is wrong."""
-    cases.append(not wrong)
-    print(f"{'not ok' if wrong else 'ok'} {len(cases)} - {name}")
-    for line in str(wrong or "").splitlines():
-        print(f"#   {line}")
 
 
 def mhp(*args, stdin=""):
@@ -87,6 +79,7 @@ def update():
 
 
 # -- Text.
+
 
 def test_texts():
     for name, options in TEXTS.items():
@@ -145,6 +138,7 @@ def test_posix():
 
 
 # -- SVG.
+
 
 def pages_of(title):
     """{what: pages} of a tooltip."""
@@ -237,6 +231,7 @@ def test_devices():
 
 
 # -- Large machines.
+
 
 def fragmented():
     """A terabyte of which every third block is online, in random zones."""
@@ -342,8 +337,7 @@ def main():
     test_devices()
     test_large()
     test_wrong()
-    print(f"1..{len(cases)}")
-    return 0 if all(cases) else 1
+    return done()
 
 
 if __name__ == "__main__":

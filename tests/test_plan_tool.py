@@ -13,19 +13,11 @@ import os
 import subprocess
 import sys
 
+from tap import case, done
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 MHP = sys.argv[1]
 MIB, GIB = 1 << 20, 1 << 30
-
-cases = []
-
-
-def case(name, wrong):
-    """One case of TAP; wrong is empty, or says what is wrong."""
-    cases.append(not wrong)
-    print(f"{'not ok' if wrong else 'ok'} {len(cases)} - {name}")
-    for line in str(wrong or "").splitlines():
-        print(f"#   {line}")
 
 
 def plan(*args):
@@ -469,8 +461,7 @@ def main():
     test_all()
     test_tables()
     test_wrong()
-    print(f"1..{len(cases)}")
-    return 0 if all(cases) else 1
+    return done()
 
 
 if __name__ == "__main__":

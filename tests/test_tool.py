@@ -15,6 +15,8 @@ import re
 import subprocess
 import sys
 
+from tap import case, done
+
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 SCENARIOS = os.path.join(ROOT, "scenarios")
 MHP = sys.argv[1]
@@ -22,16 +24,6 @@ MHP = sys.argv[1]
 # What is not compared: the port's own costs, and which pages the allocator took.
 OF_THE_PORT = ("pagetable_bytes", "handle_bytes")
 OF_THE_ALLOCATOR = ("free", "allocated")
-
-cases = []
-
-
-def case(name, wrong):
-    """One case of TAP; wrong is empty, or says what is wrong."""
-    cases.append(not wrong)
-    print(f"{'not ok' if wrong else 'ok'} {len(cases)} - {name}")
-    for line in str(wrong or "").splitlines():
-        print(f"#   {line}")
 
 
 def mhp(*args, stdin=""):
@@ -44,6 +36,7 @@ def run(scenario, *args):
 
 
 # -- Scenarios against what is expected.
+
 
 def comparable(line):
     result = json.loads(line)
@@ -260,6 +253,7 @@ def test_memory():
 
 # -- Names.
 
+
 def test_names():
     got = run("machine boot=256M\nhuge a size=2M\nfill a size=1M\n"
               "fill b size=1M\nhuge b size=2M\nhuge c size=1M\ndrop a\n"
@@ -270,6 +264,7 @@ def test_names():
 
 
 # -- Output for programs and for people.
+
 
 def test_json():
     got = run("  machine boot=64M   nodes=1 # here\nunplug a#b\ncat x=y\n",
@@ -343,8 +338,7 @@ def main():
     test_text()
     test_uevents()
     test_help()
-    print(f"1..{len(cases)}")
-    return 0 if all(cases) else 1
+    return done()
 
 
 if __name__ == "__main__":
