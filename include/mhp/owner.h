@@ -48,7 +48,9 @@ struct mhp_owner_ops {
 	 *
 	 * Optional: an owner without it holds unmovable memory under a name.
 	 *
-	 * Context: thread of the offlining call, may sleep.
+	 * Context: thread of the offlining call, may sleep. A call that
+	 *   empties memory, made from here, needs a deadline: it waits for what
+	 *   is being moved if that lies in its way.
 	 * Return: 0: moved, the owner now uses to_pfn, and from_pfn is the
 	 *   engine's to free. MHP_ERR_BUSY: refused (pinned). MHP_ERR_AGAIN:
 	 *   not there any more, or not yet. MHP_ERR_INPROGRESS: the owner keeps
