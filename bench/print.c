@@ -13,26 +13,36 @@
 
 /* What is printed of a case. */
 struct figures {
-	double floor, min, median, max;
+	double floor, floor_max, min, median, max;
 	double ratio; /* 0: there is no floor */
 };
+
+/* 0: there are none. */
+static double series_max(const struct bench_series *series)
+{
+	double max = 0;
+	unsigned int i;
+
+	for (i = 0; i < series->nr; i++)
+		if (series->values[i] > max)
+			max = series->values[i];
+	return max;
+}
 
 static struct figures figures_of(const struct bench_case *c)
 {
 	struct figures f = {
 		.floor = bench_median(&c->floor),
+		.floor_max = series_max(&c->floor),
 		.median = bench_median(&c->value),
 		.min = c->value.values[0],
-		.max = c->value.values[0],
+		.max = series_max(&c->value),
 	};
 	unsigned int i;
 
-	for (i = 1; i < c->value.nr; i++) {
+	for (i = 1; i < c->value.nr; i++)
 		if (c->value.values[i] < f.min)
 			f.min = c->value.values[i];
-		if (c->value.values[i] > f.max)
-			f.max = c->value.values[i];
-	}
 	if (f.floor > 0)
 		f.ratio = f.median / f.floor;
 	return f;
@@ -52,6 +62,7 @@ static void print_json(const char *name, const struct bench_case *c)
 	json_object_set_new(object, "case", json_string(c->name));
 	json_object_set_new(object, "unit", json_string(c->unit));
 	json_object_set_new(object, "floor", real_or_null(f.floor));
+	json_object_set_new(object, "floor_max", real_or_null(f.floor_max));
 	json_object_set_new(object, "min", json_real(f.min));
 	json_object_set_new(object, "median", json_real(f.median));
 	json_object_set_new(object, "max", json_real(f.max));

@@ -60,9 +60,10 @@ def wrong_row(row, name, unit, has_floor):
     if not 0 < row["min"] <= row["median"] <= row["max"]:
         return "minimum, median and maximum are not in order"
     if not has_floor:
-        return "" if row["floor"] is row["ratio"] is None else "has a floor"
-    if not row["floor"] or row["floor"] <= 0:
-        return "has no floor"
+        floors = (row["floor"], row["floor_max"], row["ratio"])
+        return "has a floor" if any(floors) else ""
+    if not row["floor"] or not 0 < row["floor"] <= row["floor_max"]:
+        return "has no floor, or one above its maximum"
     if not math.isclose(row["ratio"], row["median"] / row["floor"],
                         rel_tol=1e-4):
         return "ratio is not median over floor"
