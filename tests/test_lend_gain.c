@@ -71,6 +71,10 @@ static void test_gain(void **state)
 	uint64_t nr;
 
 	(void)state;
+	if (sizeof(void *) < 8) {
+		print_message("a host of 32 bits has no room for 16 GiB\n");
+		skip();
+	}
 	assert_int_equal(gain(64, MHP_PLACEMENT_BLOCK, PMD_ORDER, &nr), 329);
 	assert_int_equal(nr, 512);
 	assert_int_equal(gain(64, MHP_PLACEMENT_RANGE, GIB_ORDER, &nr), 329);
