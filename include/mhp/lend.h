@@ -74,11 +74,12 @@ MHP_MUST_CHECK MHP_API int mhp_memmap_lend(struct mhp *m, mhp_pfn_t pfn,
  *   the mutex.
  * Return: 0, also if nothing was lent; MHP_ERR_INVAL (unknown flag, or @range
  *   wraps around); MHP_ERR_BUSY (a page is pinned, a block that has lent pages,
- *   or one between such blocks of a range, is not online or in transition, or
- *   a pageblock there is isolated by somebody else); MHP_ERR_HWPOISON (a lent page is bad); MHP_ERR_NOMEM
- *   (nowhere to move to); MHP_ERR_TIMEDOUT; MHP_ERR_DEADLK. On failure all that
- *   belongs to one range of placement range, or one block of placement block,
- *   is lent as before or all is taken back; what has moved stays moved.
+ *   or one between such blocks of a range, is not online or in transition, or a
+ *   pageblock there is isolated by somebody else); MHP_ERR_HWPOISON (a lent
+ *   page is bad); MHP_ERR_NOMEM (nowhere to move to); MHP_ERR_TIMEDOUT;
+ *   MHP_ERR_DEADLK. On failure all that belongs to one range of placement
+ *   range, or one block of placement block, is lent as before or all is taken
+ *   back; what has moved stays moved.
  */
 MHP_MUST_CHECK MHP_API int
 mhp_memmap_take_back(struct mhp *m, struct mhp_range range, uint32_t flags,

@@ -52,9 +52,9 @@ enum mhp_event {
 	MHP_EVENT_NODE_ALIVE,
 	MHP_EVENT_NODE_GONE,
 	/* pages of an online block, "usable" says which, that held the memmap
-	 * of a block that left are usable since now: as an ONLINE of them. Those
-	 * that were lent (mhp/lend.h), of which nobody was told, are named as
-	 * well */
+	 * of a block that left are usable since now: as an ONLINE of them.
+	 * Those that were lent (mhp/lend.h), of which nobody was told, are
+	 * named as well */
 	MHP_EVENT_MEMMAP_RELEASED,
 	MHP_NR_EVENTS,
 };
