@@ -156,8 +156,9 @@ static int explore(const struct machine *machine, size_t i, int mutant,
 	return wrong;
 }
 
-void explore_rules(const struct machine *machine)
+static void rules_hold(void **state)
 {
+	const struct machine *machine = *state;
 	uint32_t nr, sum = 0;
 	size_t i;
 
@@ -189,10 +190,22 @@ static void explore_mutant(const struct machine *machine, int mutant)
 		      scenario_name(machine, i - 1));
 }
 
-void explore_mutants(const struct machine *machine)
+static void mutants_are_noticed(void **state)
 {
+	const struct machine *machine = *state;
 	int mutant;
 
 	for (mutant = 1; mutant < machine->nr_mutants; mutant++)
 		explore_mutant(machine, mutant);
+}
+
+int explore_main(const struct machine *machine)
+{
+	struct machine copy = *machine;
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_prestate(rules_hold, &copy),
+		cmocka_unit_test_prestate(mutants_are_noticed, &copy),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,10 +40,8 @@ struct machine {
 	size_t (*first)(int mutant);
 };
 
-/** explore_rules() - fail if anything goes wrong in any scenario */
-void explore_rules(const struct machine *machine);
-
-/** explore_mutants() - fail if there is a mutant that no scenario notices */
-void explore_mutants(const struct machine *machine);
+/** explore_main() - two tests: nothing goes wrong in any scenario, and every
+ * mutant is noticed by one. Return: for main(). */
+int explore_main(const struct machine *machine);
 
 #endif

@@ -7,13 +7,6 @@
  * So that this is known to see anything, every rule is broken once (a mutant),
  * and at least one scenario has to notice.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "explore.h"
 #include "interleave_steps.h"
 
@@ -218,24 +211,7 @@ static const struct machine machine = {
 	.first = interleave_first,
 };
 
-static void rules_hold(void **state)
-{
-	(void)state;
-	explore_rules(&machine);
-}
-
-static void mutants_are_noticed(void **state)
-{
-	(void)state;
-	explore_mutants(&machine);
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rules_hold),
-		cmocka_unit_test(mutants_are_noticed),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return explore_main(&machine);
 }

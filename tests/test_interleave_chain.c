@@ -4,14 +4,6 @@
  * a few threads, what must hold in each, and that what could be wrong with the
  * rules is noticed. The threads are interleave_chain.c's.
  */
-/* cmocka wants these four first. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "explore.h"
 #include "interleave_chain.h"
 
@@ -153,24 +145,7 @@ static const struct machine machine = {
 	.rest = machine_rest,
 };
 
-static void rules_hold(void **state)
-{
-	(void)state;
-	explore_rules(&machine);
-}
-
-static void mutants_are_noticed(void **state)
-{
-	(void)state;
-	explore_mutants(&machine);
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rules_hold),
-		cmocka_unit_test(mutants_are_noticed),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return explore_main(&machine);
 }

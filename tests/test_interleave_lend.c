@@ -11,14 +11,6 @@
  * the page. An operation is a read-side section, but for those with the mutex.
  * First use, hints, DEAD and blocks that leave are left out.
  */
-/* cmocka wants these four first. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdbool.h>
 
 #include "explore.h"
@@ -538,24 +530,7 @@ static const struct machine machine = {
 	.rest = machine_rest,
 };
 
-static void rules_hold(void **state)
-{
-	(void)state;
-	explore_rules(&machine);
-}
-
-static void mutants_are_noticed(void **state)
-{
-	(void)state;
-	explore_mutants(&machine);
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rules_hold),
-		cmocka_unit_test(mutants_are_noticed),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return explore_main(&machine);
 }
