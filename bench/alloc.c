@@ -4,431 +4,304 @@
  *
  * Memory is a DIMM on port/model, all descriptors of which have been touched.
  * One thread allocates half of it, page after page, and frees it again: in the
- * same order, in a random one, or by another thread. It is done in pieces, with
- * a look at the floor before each; the median of the pieces is what counts, the
- * loop and the array of pfns included.
- * "99-percent-full" is: all of it is in use, but a random hundredth; half of
- * the hundredth is allocated.
+ * same order or in a random one. It is done in pieces, with a look at the floor
+ * before each; the median of the pieces is what counts. A pair is done beside
+ * pages that stay, as in a system that has been running.
  *
- * What it does not do: touch the pages, or use a node, zone or alignment.
+ * Rows are measured in groups that share what it takes to set them up; a group
+ * of which no row is wanted is left out. The rows of one thread in memory that
+ * has room are here; alloc_full.c, alloc_threads.c and isolate.c have others.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "alloc.h"
 #include "commands.h"
-#include "floors.h"
 
-#define SIZE_DEFAULT (16 * BENCH_GIB)
-#define BOOT_BYTES (256 * BENCH_MIB)
-/* Least number of operations in a measurement. */
-#define MIN_OPS (UINT64_C(1) << 18)
-/* Operations between two looks at the floor. */
-#define PIECE (UINT64_C(1) << 15)
-#define BULK 64
+#define ROW(row_name, nr)                                         \
+	{                                                         \
+		.name = (row_name), .unit = "ns", .threads = (nr) \
+	}
 
-enum {
-	CASE_ALLOC,
-	CASE_FREE,
-	CASE_FREE_RANDOM,
-	CASE_FREE_REMOTE,
-	CASE_PAIR,
-	CASE_ORDER3_ALLOC,
-	CASE_2M_ALLOC,
-	CASE_2M_FREE,
-	CASE_2M_PAIR,
-	CASE_FULL,
-	CASE_ORDER3_FREE,
-	CASE_ALLOC_BULK,
-	CASE_FREE_BULK,
-	CASE_ALLOC_2,
-	CASE_FREE_2,
-	NR_CASES,
+static const struct bench_case row_names[NR_ALLOC_ROWS] = {
+	[ROW_4K_ALLOC] = ROW("4k-alloc", 1),
+	[ROW_4K_FREE] = ROW("4k-free", 1),
+	[ROW_4K_FREE_RANDOM] = ROW("4k-free-random", 1),
+	[ROW_4K_ALLOC_BULK] = ROW("4k-alloc-bulk", 1),
+	[ROW_4K_FREE_BULK] = ROW("4k-free-bulk", 1),
+	[ROW_4K_ALLOC_BULK8] = ROW("4k-alloc-bulk8", 1),
+	[ROW_4K_FREE_BULK8] = ROW("4k-free-bulk8", 1),
+	[ROW_4K_PAIR] = ROW("4k-pair", 1),
+	[ROW_4K_PAIR_EMPTY_ROW] = ROW("4k-pair-empty-row", 1),
+	[ROW_ORDER3_PAIR] = ROW("order3-pair", 1),
+	[ROW_2M_PAIR] = ROW("2m-pair", 1),
+	[ROW_ORDER1_ALLOC] = ROW("order1-alloc", 1),
+	ROW("order1-free", 1),
+	ROW("order2-alloc", 1),
+	ROW("order2-free", 1),
+	ROW("order3-alloc", 1),
+	ROW("order3-free", 1),
+	ROW("order4-alloc", 1),
+	ROW("order4-free", 1),
+	ROW("order5-alloc", 1),
+	ROW("order5-free", 1),
+	ROW("order6-alloc", 1),
+	ROW("order6-free", 1),
+	ROW("order7-alloc", 1),
+	ROW("order7-free", 1),
+	ROW("order8-alloc", 1),
+	ROW("order8-free", 1),
+	[ROW_2M_ALLOC] = ROW("2m-alloc", 1),
+	[ROW_2M_FREE] = ROW("2m-free", 1),
+	[ROW_ISOLATE_FREE] = ROW("isolate-free", 1),
+	[ROW_ISOLATE_HALF_USED] = ROW("isolate-half-used", 1),
+	[ROW_FULL] = ROW("4k-alloc-99-percent-full", 1),
+	[ROW_FULL_STEADY_ALLOC] = ROW("4k-alloc-99-percent-steady", 1),
+	[ROW_FULL_STEADY_FREE] = ROW("4k-free-99-percent-steady", 1),
+	[ROW_ALL_BUT_64] = ROW("all-but-64", 1),
+	[ROW_FULL_PIECE] = ROW("4k-alloc-99-percent-piece", 1),
+	[ROW_4K_FREE_REMOTE] = ROW("4k-free-remote", 1),
+	[ROW_TWO_ALLOC] = ROW("4k-alloc", 2),
+	[ROW_TWO_FREE] = ROW("4k-free", 2),
+	[ROW_TWO_ORDER3_ALLOC] = ROW("order3-alloc", 2),
+	[ROW_TWO_ORDER3_FREE] = ROW("order3-free", 2),
+	[ROW_TWO_PAIR] = ROW("4k-pair", 2),
+	[ROW_TWO_2M_PAIR] = ROW("2m-pair", 2),
+	[ROW_TWO_FREE_SHUFFLED] = ROW("4k-free-shuffled", 2),
+	[ROW_TWO_RING] = ROW("producer-consumer", 2),
+	[ROW_ALL_BUT_64_1T] = ROW("all-but-64-1t", 1),
 };
-
-static const struct bench_case case_names[NR_CASES] = {
-	{.name = "4k-alloc", .unit = "ns", .threads = 1},
-	{.name = "4k-free", .unit = "ns", .threads = 1},
-	{.name = "4k-free-random", .unit = "ns", .threads = 1},
-	{.name = "4k-free-remote", .unit = "ns", .threads = 1},
-	{.name = "4k-pair", .unit = "ns", .threads = 1},
-	{.name = "order3-alloc", .unit = "ns", .threads = 1},
-	{.name = "2m-alloc", .unit = "ns", .threads = 1},
-	{.name = "2m-free", .unit = "ns", .threads = 1},
-	{.name = "2m-pair", .unit = "ns", .threads = 1},
-	{.name = "4k-alloc-99-percent-full", .unit = "ns", .threads = 1},
-	{.name = "order3-free", .unit = "ns", .threads = 1},
-	{.name = "4k-alloc-bulk", .unit = "ns", .threads = 1},
-	{.name = "4k-free-bulk", .unit = "ns", .threads = 1},
-	{.name = "4k-alloc", .unit = "ns", .threads = 2},
-	{.name = "4k-free", .unit = "ns", .threads = 2},
-};
-
-int alloc_open(struct alloc_bed *bed, const struct bench *b)
-{
-	uint64_t size_bytes = b->size_bytes ? b->size_bytes : SIZE_DEFAULT;
-	int err = testbed_open(&bed->testbed, b, TESTBED_MODEL, BOOT_BYTES,
-			       size_bytes);
-
-	bed->pfns = NULL;
-	if (err)
-		return err;
-	err = testbed_plug(&bed->testbed, size_bytes, MHP_PLACEMENT_BLOCK);
-	bed->m = bed->testbed.m;
-	bed->nr_pages = err ? 0 : testbed_nr_free(&bed->testbed);
-	if (!err)
-		bed->pfns = bench_array(bed->nr_pages, sizeof(*bed->pfns));
-	if (bed->pfns)
-		return 0;
-	testbed_close(&bed->testbed);
-	return EXIT_FAILED;
-}
-
-void alloc_close(struct alloc_bed *bed)
-{
-	free(bed->pfns);
-	testbed_close(&bed->testbed);
-}
-
-int alloc_many(const struct alloc_bed *bed, mhp_pfn_t *pfns, uint64_t nr,
-	       unsigned int order)
-{
-	struct mhp_request request = {
-		.size_bytes = sizeof(request),
-		.order = (uint8_t)order,
-	};
-	struct mhp *m = bed->m;
-	uint64_t i;
-
-	for (i = 0; i < nr; i++) {
-		int err = mhp_frame_alloc(m, &request, &pfns[i]);
-
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-int free_many(const struct alloc_bed *bed, mhp_pfn_t *pfns, uint64_t nr,
-	      unsigned int order)
-{
-	struct mhp *m = bed->m;
-	uint64_t i;
-	int wrong = 0;
-
-	for (i = 0; i < nr; i++)
-		wrong |= mhp_frame_free(m, pfns[i], order);
-	return wrong;
-}
-
-int pair_many(const struct alloc_bed *bed, mhp_pfn_t *pfns, uint64_t nr,
-	      unsigned int order)
-{
-	struct mhp_request request = {
-		.size_bytes = sizeof(request),
-		.order = (uint8_t)order,
-	};
-	uint64_t i;
-	int err = 0;
-
-	for (i = 0; !err && i < nr; i++) {
-		err = mhp_frame_alloc(bed->m, &request, &pfns[0]);
-		if (!err)
-			err = mhp_frame_free(bed->m, pfns[0], order);
-	}
-	return err;
-}
-
-static int alloc_bulk(const struct alloc_bed *bed, mhp_pfn_t *pfns, uint64_t nr,
-		      unsigned int order)
-{
-	struct mhp_request request = {
-		.size_bytes = sizeof(request),
-		.order = (uint8_t)order,
-	};
-	uint64_t i;
-
-	for (i = 0; i + BULK <= nr; i += BULK) {
-		int got = mhp_frame_alloc_bulk(bed->m, &request, BULK,
-					       pfns + i);
-
-		if (got != BULK)
-			return got < 0 ? got : MHP_ERR_NOMEM;
-	}
-	return alloc_many(bed, pfns + i, nr - i, order);
-}
-
-static int free_bulk(const struct alloc_bed *bed, mhp_pfn_t *pfns, uint64_t nr,
-		     unsigned int order)
-{
-	uint64_t i;
-	int err = 0;
-
-	for (i = 0; !err && i + BULK <= nr; i += BULK)
-		err = mhp_frame_free_bulk(bed->m, order, BULK, pfns + i);
-	return err ? err : free_many(bed, pfns + i, nr - i, order);
-}
-
-/* Something done to an array of pfns. */
-typedef int (*many_fn)(const struct alloc_bed *bed, mhp_pfn_t *pfns,
-		       uint64_t nr, unsigned int order);
 
 /* How to measure an allocation and the free after it. */
 struct plan {
+	int alloc_row, free_row; /* negative: not shown */
+	alloc_many_fn alloc, free;
 	unsigned int order;
-	many_fn alloc, free;
 	bool shuffled; /* free in a random order */
 };
 
-/* What both cost, in ns for each. */
-struct costs {
-	struct bench_series alloc_floor, alloc;
-	struct bench_series free_floor, free;
-};
-
-/* In pieces, and before each the floor: they meet the same machine. */
-static int timed(const struct alloc_bed *bed, many_fn many, mhp_pfn_t *pfns,
-		 uint64_t nr, unsigned int order, struct bench_series *floor,
-		 struct bench_series *ns)
-{
-	uint64_t i, piece = PIECE;
-	int err = 0;
-
-	for (i = 0; !err && i < nr; i += piece) {
-		double start;
-
-		/* What is left at the end goes with the last. */
-		if (nr - i < 2 * PIECE)
-			piece = nr - i;
-		bench_series_add(floor, floor_locked_ns());
-		start = bench_now_ns();
-		err = many(bed, pfns + i, piece, order);
-		bench_series_add(ns, (bench_now_ns() - start) / (double)piece);
-	}
-	return err;
-}
-
 /* Half of the memory, allocated and freed as often as it takes. */
-static int measure(const struct alloc_bed *bed, const struct plan *plan,
-		   struct costs *costs)
+static int measure(struct alloc_run *run, const struct plan *plan)
 {
+	const struct alloc_bed *bed = &run->bed;
 	uint64_t nr = (bed->nr_pages >> plan->order) / 2;
-	uint64_t i, rounds = MIN_OPS / nr + 1;
+	uint64_t i, rounds = ALLOC_MIN_OPS / nr + 1;
+	struct alloc_cost alloc = {0}, freeing = {0};
 	int err = 0;
 
 	for (i = 0; !err && i < rounds; i++) {
-		err = timed(bed, plan->alloc, bed->pfns, nr, plan->order,
-			    &costs->alloc_floor, &costs->alloc);
+		err = alloc_timed(bed, plan->alloc, bed->pfns, nr, plan->order,
+				  &alloc);
 		if (plan->shuffled)
 			bench_shuffle(bed->pfns, nr, i);
 		if (!err)
-			err = timed(bed, plan->free, bed->pfns, nr, plan->order,
-				    &costs->free_floor, &costs->free);
+			err = alloc_timed(bed, plan->free, bed->pfns, nr,
+					  plan->order, &freeing);
+	}
+	if (plan->alloc_row >= 0)
+		alloc_sample(&run->rows[plan->alloc_row], &alloc);
+	if (plan->free_row >= 0)
+		alloc_sample(&run->rows[plan->free_row], &freeing);
+	return err;
+}
+
+static int measure_4k(struct alloc_run *run)
+{
+	static const struct plan in_order = {
+		ROW_4K_ALLOC, ROW_4K_FREE, alloc_many, free_many, 0, false,
+	};
+	static const struct plan random = {
+		-1, ROW_4K_FREE_RANDOM, alloc_many, free_many, 0, true,
+	};
+	int err = measure(run, &in_order);
+
+	return err ? err : measure(run, &random);
+}
+
+static int measure_bulk(struct alloc_run *run)
+{
+	static const struct plan of_64 = {
+		ROW_4K_ALLOC_BULK,
+		ROW_4K_FREE_BULK,
+		alloc_bulk64,
+		free_bulk64,
+		0,
+		false,
+	};
+	static const struct plan of_8 = {
+		ROW_4K_ALLOC_BULK8,
+		ROW_4K_FREE_BULK8,
+		alloc_bulk8,
+		free_bulk8,
+		0,
+		false,
+	};
+	int err = measure(run, &of_64);
+
+	return err ? err : measure(run, &of_8);
+}
+
+/* Pages that stay, up to the end of a row of 64 if @whole_rows. Never as many
+ * as would end a pageblock. */
+static int hold_pages(const struct alloc_bed *bed, bool whole_rows,
+		      uint64_t *nr)
+{
+	mhp_pfn_t *pfns = bed->pfns;
+	int err = alloc_many(bed, pfns, ALLOC_STAY, 0);
+
+	*nr = ALLOC_STAY;
+	while (!err && whole_rows &&
+	       ((pfns[*nr - 1] + 1) % 64 || (pfns[*nr - 1] + 1) % 512 == 0))
+		err = alloc_many(bed, &pfns[(*nr)++], 1, 0);
+	return err;
+}
+
+static int measure_pair(struct alloc_run *run, int row, unsigned int order,
+			bool empty_row)
+{
+	const struct alloc_bed *bed = &run->bed;
+	struct alloc_cost cost = {0};
+	uint64_t i, nr_stay;
+	int err = hold_pages(bed, empty_row, &nr_stay);
+
+	if (err)
+		return err;
+	for (i = 0; !err && i < ALLOC_MIN_OPS / ALLOC_PIECE; i++)
+		err = alloc_timed(bed, pair_many, bed->pfns + nr_stay,
+				  ALLOC_PIECE, order, &cost);
+	alloc_sample(&run->rows[row], &cost);
+	return err ? err : free_many(bed, bed->pfns, nr_stay, 0);
+}
+
+static unsigned int whole_order(const struct alloc_run *run)
+{
+	return mhp_pageblock_order(mhp_geometry(run->bed.m));
+}
+
+static int measure_pairs(struct alloc_run *run)
+{
+	int err = measure_pair(run, ROW_4K_PAIR, 0, false);
+
+	if (!err)
+		err = measure_pair(run, ROW_4K_PAIR_EMPTY_ROW, 0, true);
+	if (!err)
+		err = measure_pair(run, ROW_ORDER3_PAIR, 3, false);
+	return err ? err
+		   : measure_pair(run, ROW_2M_PAIR, whole_order(run), false);
+}
+
+/* Orders 1 to 8, and 9, which is a whole pageblock. */
+static int measure_orders(struct alloc_run *run)
+{
+	struct plan plan = {.alloc = alloc_many, .free = free_many};
+	int err = 0;
+
+	for (plan.order = 1; !err && plan.order <= 9; plan.order++) {
+		plan.alloc_row = ROW_ORDER1_ALLOC + 2 * (int)(plan.order - 1);
+		plan.free_row = plan.alloc_row + 1;
+		if (bench_wants(run->b, row_names[plan.alloc_row].name) ||
+		    bench_wants(run->b, row_names[plan.free_row].name))
+			err = measure(run, &plan);
 	}
 	return err;
 }
 
-/* One sample of a repetition. */
-static void sample(struct bench_case *c, const struct bench_series *floor,
-		   const struct bench_series *ns)
-{
-	if (c)
-		bench_sample(c, bench_median(ns), bench_median(floor));
-}
-
-static int measure_both(const struct alloc_bed *bed, struct bench_case *alloc,
-			struct bench_case *freeing, const struct plan *plan)
-{
-	struct costs costs = {0};
-	int err = measure(bed, plan, &costs);
-
-	sample(alloc, &costs.alloc_floor, &costs.alloc);
-	sample(freeing, &costs.free_floor, &costs.free);
-	return err;
-}
-
-/* Beside pages that stay, as in a system that has been running. */
-static int measure_pair(const struct alloc_bed *bed, struct bench_case *c,
-			unsigned int order)
-{
-	struct bench_series floor = {0}, ns = {0};
-	mhp_pfn_t *pfns = bed->pfns + ALLOC_STAY;
-	uint64_t i;
-	int err = alloc_many(bed, bed->pfns, ALLOC_STAY, 0);
-
-	if (err)
-		return err;
-	for (i = 0; !err && i < MIN_OPS / PIECE; i++)
-		err = timed(bed, pair_many, pfns, PIECE, order, &floor, &ns);
-	sample(c, &floor, &ns);
-	return err ? err : free_many(bed, bed->pfns, ALLOC_STAY, 0);
-}
-
-/* What one of several threads has measured. */
-static void tell(struct bench_worker *worker, const struct bench_series *floor,
-		 const struct bench_series *ns)
-{
-	worker->floor = bench_median(floor);
-	worker->value = bench_median(ns);
-}
-
-/* Pages that one thread allocated are freed by another, elsewhere. */
-static void remote_free(struct bench_worker *worker)
-{
-	struct bench_series floor = {0}, ns = {0};
-	struct alloc_bed *bed = worker->ctx;
-
-	worker->err = timed(bed, free_many, bed->pfns, bed->nr_pages / 2, 0,
-			    &floor, &ns);
-	tell(worker, &floor, &ns);
-}
-
-static int measure_remote(const struct bench *b, struct alloc_bed *bed,
-			  struct bench_case *c)
-{
-	struct bench_worker worker;
-	int err = alloc_many(bed, bed->pfns, bed->nr_pages / 2, 0);
-
-	if (err)
-		return err;
-	bench_threads(b, 1, 1, remote_free, bed, &worker);
-	bench_sample(c, worker.value, worker.floor);
-	return worker.err;
-}
-
-/* All is in use but a random hundredth; half of that is allocated. */
-static int measure_full(const struct alloc_bed *bed, struct bench_case *c,
-			unsigned int seed)
-{
-	uint64_t hundredth = bed->nr_pages / 100, nr = hundredth / 2;
-	struct bench_series floor = {0}, ns = {0};
-	int err = alloc_many(bed, bed->pfns, bed->nr_pages, 0);
-
-	if (err)
-		return err;
-	bench_shuffle(bed->pfns, bed->nr_pages, seed + 1);
-	err = free_many(bed, bed->pfns, hundredth, 0);
-	if (!err)
-		err = timed(bed, alloc_many, bed->pfns, nr, 0, &floor, &ns);
-	sample(c, &floor, &ns);
-	if (!err)
-		err = free_many(bed, bed->pfns, nr, 0);
-	return err ? err
-		   : free_many(bed, bed->pfns + hundredth,
-			       bed->nr_pages - hundredth, 0);
-}
-
-/* Two threads, each with a quarter of the memory. */
-struct shared {
-	struct alloc_bed *bed;
-	bool frees; /* what is reported: the free, or the allocation */
+/* Rows that one function measures. */
+struct group {
+	int first, last;
+	int (*measure)(struct alloc_run *run);
 };
 
-static void two_threads(struct bench_worker *worker)
-{
-	const struct shared *shared = worker->ctx;
-	const struct alloc_bed *bed = shared->bed;
-	uint64_t nr = bed->nr_pages / 4;
-	mhp_pfn_t *pfns = bed->pfns + worker->index * nr;
-	struct costs costs = {0};
+static const struct group groups[] = {
+	{ROW_4K_ALLOC, ROW_4K_FREE_RANDOM, measure_4k},
+	{ROW_4K_ALLOC_BULK, ROW_4K_FREE_BULK8, measure_bulk},
+	{ROW_4K_PAIR, ROW_2M_PAIR, measure_pairs},
+	{ROW_ORDER1_ALLOC, ROW_2M_FREE, measure_orders},
+	{ROW_ISOLATE_FREE, ROW_ISOLATE_HALF_USED, alloc_isolate},
+	{ROW_FULL, ROW_ALL_BUT_64, alloc_full},
+	{ROW_FULL_PIECE, ROW_FULL_PIECE, alloc_full_piece},
+	{ROW_4K_FREE_REMOTE, ROW_4K_FREE_REMOTE, alloc_remote},
+	{ROW_TWO_ALLOC, ROW_TWO_ORDER3_FREE, alloc_two_orders},
+	{ROW_TWO_PAIR, ROW_TWO_2M_PAIR, alloc_two_pairs},
+	{ROW_TWO_FREE_SHUFFLED, ROW_TWO_FREE_SHUFFLED, alloc_two_shuffled},
+	{ROW_TWO_RING, ROW_TWO_RING, alloc_two_ring},
+};
 
-	bench_meet(worker);
-	worker->err = timed(bed, alloc_many, pfns, nr, 0, &costs.alloc_floor,
-			    &costs.alloc);
-	bench_meet(worker);
-	if (!worker->err)
-		worker->err = timed(bed, free_many, pfns, nr, 0,
-				    &costs.free_floor, &costs.free);
-	if (shared->frees)
-		tell(worker, &costs.free_floor, &costs.free);
-	else
-		tell(worker, &costs.alloc_floor, &costs.alloc);
+/* The one that has memory of its own. */
+static const struct group group_1t = {ROW_ALL_BUT_64_1T, ROW_ALL_BUT_64_1T,
+				      alloc_full_1t};
+
+static bool group_wanted(const struct bench *b, const struct group *g)
+{
+	int i;
+
+	if (row_names[g->first].threads > b->nr_cpus)
+		return false;
+	for (i = g->first; i <= g->last; i++)
+		if (bench_wants(b, row_names[i].name))
+			return true;
+	return false;
 }
 
-static int measure_two(const struct bench *b, struct alloc_bed *bed,
-		       struct bench_case *c, bool frees)
+static int measure_all(struct alloc_run *run)
 {
-	struct shared shared = {.bed = bed, .frees = frees};
-	struct bench_worker worker;
+	size_t i;
+	int err = 0;
 
-	bench_threads(b, 0, 2, two_threads, &shared, &worker);
-	bench_sample(c, worker.value, worker.floor);
-	return worker.err;
-}
-
-static int measure_4k(const struct alloc_bed *bed, struct bench_case *cases)
-{
-	static const struct plan in_order = {0, alloc_many, free_many, false};
-	static const struct plan random = {0, alloc_many, free_many, true};
-	static const struct plan bulk = {0, alloc_bulk, free_bulk, false};
-	int err = measure_both(bed, &cases[CASE_ALLOC], &cases[CASE_FREE],
-			       &in_order);
-
-	if (!err)
-		err = measure_both(bed, NULL, &cases[CASE_FREE_RANDOM],
-				   &random);
-	if (!err)
-		err = measure_both(bed, &cases[CASE_ALLOC_BULK],
-				   &cases[CASE_FREE_BULK], &bulk);
-	return err ? err : measure_pair(bed, &cases[CASE_PAIR], 0);
-}
-
-static int measure_large(const struct alloc_bed *bed, struct bench_case *cases)
-{
-	static const struct plan order3 = {3, alloc_many, free_many, false};
-	unsigned int order = mhp_pageblock_order(mhp_geometry(bed->m));
-	struct plan whole = {order, alloc_many, free_many, false};
-	int err = measure_both(bed, &cases[CASE_ORDER3_ALLOC],
-			       &cases[CASE_ORDER3_FREE], &order3);
-
-	if (!err)
-		err = measure_both(bed, &cases[CASE_2M_ALLOC],
-				   &cases[CASE_2M_FREE], &whole);
-	return err ? err : measure_pair(bed, &cases[CASE_2M_PAIR], order);
-}
-
-static int measure_all(const struct bench *b, struct alloc_bed *bed,
-		       struct bench_case *cases, unsigned int i)
-{
-	int err = measure_4k(bed, cases);
-
-	if (!err)
-		err = measure_large(bed, cases);
-	if (!err)
-		err = measure_full(bed, &cases[CASE_FULL], i);
-	if (!err)
-		err = measure_remote(b, bed, &cases[CASE_FREE_REMOTE]);
-	if (!err && b->nr_cpus >= 2)
-		err = measure_two(b, bed, &cases[CASE_ALLOC_2], false);
-	if (!err && b->nr_cpus >= 2)
-		err = measure_two(b, bed, &cases[CASE_FREE_2], true);
+	for (i = 0; !err && i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (group_wanted(run->b, &groups[i]))
+			err = groups[i].measure(run);
 	return err;
 }
 
-int alloc_touch(struct alloc_bed *bed)
+/* What the memory of one bed is for: all groups but the last. */
+static int measure_bed(struct alloc_run *run)
 {
-	int err = alloc_many(bed, bed->pfns, bed->nr_pages, 0);
+	unsigned int *i = &run->repetition;
+	int err = alloc_touch(&run->bed);
 
-	return err ? err : free_many(bed, bed->pfns, bed->nr_pages, 0);
+	for (*i = 0; !err && *i < run->b->repeat; (*i)++)
+		err = measure_all(run);
+	alloc_close(&run->bed);
+	return err;
+}
+
+static int run_groups(struct alloc_run *run)
+{
+	int err;
+
+	bench_pin(run->b, 0);
+	if (alloc_open(&run->bed, run->b))
+		return EXIT_FAILED;
+	err = measure_bed(run);
+	if (!err && group_wanted(run->b, &group_1t))
+		err = group_1t.measure(run);
+	if (err)
+		return bench_fail("alloc", err, NULL);
+	bench_print(run->b, "alloc", run->rows, NR_ALLOC_ROWS);
+	return EXIT_DONE;
 }
 
 int bench_alloc(const struct bench *b)
 {
-	struct bench_case *cases = bench_cases_new(case_names, NR_CASES);
-	struct alloc_bed bed;
-	unsigned int i;
-	int err;
+	struct alloc_run run = {.b = b};
+	int status = EXIT_FAILED;
 
-	bench_pin(b, 0);
-	if (!cases || alloc_open(&bed, b)) {
-		free(cases);
-		return EXIT_FAILED;
-	}
-	err = alloc_touch(&bed);
-	for (i = 0; !err && i < b->repeat; i++)
-		err = measure_all(b, &bed, cases, i);
-	if (!err)
-		bench_print(b, "alloc", cases, NR_CASES);
-	alloc_close(&bed);
-	free(cases);
-	return err ? bench_fail("alloc", err, NULL) : EXIT_DONE;
+	run.rows = bench_cases_new(row_names, NR_ALLOC_ROWS);
+	if (run.rows)
+		status = run_groups(&run);
+	free(run.rows);
+	return status;
+}
+
+void bench_alloc_list(void)
+{
+	size_t i;
+
+	for (i = 0; i < NR_ALLOC_ROWS; i++)
+		if (row_names[i].threads == 1)
+			puts(row_names[i].name);
+		else
+			printf("%s (%u threads)\n", row_names[i].name,
+			       row_names[i].threads);
 }

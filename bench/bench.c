@@ -49,6 +49,9 @@ static const char *const bench_help =
 	"  gigantic  allocation of pages of 1 GiB\n"
 	"  move      the memmap of memory that is in use moves\n\n"
 	"  --json      print one JSON object a line\n"
+	"  --list      print the names of the cases of alloc\n"
+	"  --only NAME[,NAME...]\n"
+	"              only these cases; alloc does not even measure others\n"
 	"  --repeat N  repetitions, 1 to 99; default 7\n"
 	"  --size S    memory of alloc and scale (default 16G), and memory "
 	"that evacuate\n"
@@ -117,6 +120,10 @@ static int run_entries(const struct bench *b, int argc, char **argv)
 	for (i = 0; argc == 0 && i < (int)NR_ENTRIES; i++)
 		if (status == EXIT_DONE)
 			status = entries[i].run(b);
+	if (status == EXIT_DONE && b->only && !bench_printed()) {
+		fprintf(stderr, "mhp bench: no case is named %s\n", b->only);
+		status = EXIT_FAILED;
+	}
 	return command_finish(status);
 }
 
@@ -124,6 +131,8 @@ static int parse_options(struct bench *b, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"json", no_argument, NULL, 'j'},
+		{"list", no_argument, NULL, 'l'},
+		{"only", required_argument, NULL, 'o'},
 		{"repeat", required_argument, NULL, 'r'},
 		{"size", required_argument, NULL, 's'},
 		{"plot", required_argument, NULL, 'p'},
@@ -137,8 +146,14 @@ static int parse_options(struct bench *b, int argc, char **argv)
 			fputs(bench_help, stdout);
 			return -1;
 		}
+		if (opt == 'l') {
+			bench_alloc_list();
+			return -1;
+		}
 		if (opt == 'j')
 			b->json = true;
+		else if (opt == 'o')
+			b->only = optarg;
 		else if (opt == 'r' && !parse_repeat(b, optarg))
 			return command_wrong("bench",
 					     "--repeat %s is not a number from "

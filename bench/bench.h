@@ -30,6 +30,7 @@
 struct bench {
 	bool json;
 	unsigned int repeat;
+	const char *only;    /* names of cases, with commas; NULL: all */
 	uint64_t size_bytes; /* 0: each benchmark's own */
 	unsigned int nr_cpus;
 	int cpus[BENCH_MAX_CPUS]; /* those that we may run on */
@@ -104,9 +105,16 @@ void bench_threads(const struct bench *b, unsigned int first, unsigned int nr,
 		   void (*run)(struct bench_worker *), void *ctx,
 		   struct bench_worker *average);
 
-/** bench_print() - print the cases of a benchmark that have measurements */
+/** bench_wants() - whether a case of that name shall be shown */
+bool bench_wants(const struct bench *b, const char *name);
+
+/** bench_print() - print the cases of a benchmark that have measurements and
+ * shall be shown */
 void bench_print(const struct bench *b, const char *name,
 		 const struct bench_case *cases, size_t nr);
+
+/** bench_printed() - how many cases were printed until now */
+size_t bench_printed(void);
 
 /* The benchmarks: 0 or EXIT_FAILED, and then have said why. */
 int bench_floors(const struct bench *b);
@@ -117,5 +125,8 @@ int bench_scale(const struct bench *b);
 int bench_view(const struct bench *b);
 int bench_gigantic(const struct bench *b);
 int bench_move(const struct bench *b);
+
+/** bench_alloc_list() - print the names of the cases of bench_alloc() */
+void bench_alloc_list(void);
 
 #endif

@@ -87,6 +87,24 @@ struct bench_case *bench_cases_new(const struct bench_case *from, size_t nr)
 	return cases;
 }
 
+bool bench_wants(const struct bench *b, const char *name)
+{
+	size_t length = strlen(name);
+	const char *at = b->only;
+
+	if (!at)
+		return true;
+	for (;;) {
+		size_t end = strcspn(at, ",");
+
+		if (end == length && memcmp(at, name, length) == 0)
+			return true;
+		if (!at[end])
+			return false;
+		at += end + 1;
+	}
+}
+
 void bench_shuffle(mhp_pfn_t *pfns, uint64_t nr, uint64_t seed)
 {
 	uint64_t i, x = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;

@@ -144,8 +144,13 @@ static void print_row(struct libscols_table *table, const struct bench_case *c)
 	cell_number(row, COLUMN_RATIO, f.ratio);
 }
 
-static void print_table(const char *name, const struct bench_case *cases,
-			size_t nr)
+static bool shown(const struct bench *b, const struct bench_case *c)
+{
+	return c->value.nr && bench_wants(b, c->name);
+}
+
+static void print_table(const struct bench *b, const char *name,
+			const struct bench_case *cases, size_t nr)
 {
 	struct libscols_table *table = scols_new_table();
 	size_t i;
@@ -158,7 +163,7 @@ static void print_table(const char *name, const struct bench_case *cases,
 					       ? SCOLS_FL_RIGHT
 					       : 0);
 	for (i = 0; i < nr; i++)
-		if (cases[i].value.nr)
+		if (shown(b, &cases[i]))
 			print_row(table, &cases[i]);
 	printf("\n%s\n", name);
 	fflush(stdout);
@@ -166,16 +171,26 @@ static void print_table(const char *name, const struct bench_case *cases,
 	scols_unref_table(table);
 }
 
+/* By all benchmarks, to tell when none of the cases wanted exists. */
+static size_t nr_printed;
+
+size_t bench_printed(void)
+{
+	return nr_printed;
+}
+
 void bench_print(const struct bench *b, const char *name,
 		 const struct bench_case *cases, size_t nr)
 {
-	size_t i;
+	size_t i, nr_shown = 0;
 
-	if (!b->json) {
-		print_table(name, cases, nr);
-		return;
-	}
 	for (i = 0; i < nr; i++)
-		if (cases[i].value.nr)
+		if (shown(b, &cases[i]))
+			nr_shown++;
+	nr_printed += nr_shown;
+	if (!b->json && nr_shown)
+		print_table(b, name, cases, nr);
+	for (i = 0; b->json && i < nr; i++)
+		if (shown(b, &cases[i]))
 			print_json(name, &cases[i]);
 }

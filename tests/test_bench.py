@@ -9,6 +9,7 @@ other. Times are not looked at.
 
 import json
 import math
+import os
 import subprocess
 import sys
 
@@ -18,9 +19,15 @@ MHP = sys.argv[1]
 
 ALLOC = {
     "4k-alloc", "4k-free", "4k-free-random", "4k-free-remote", "4k-pair",
-    "order3-alloc", "2m-alloc", "2m-free", "2m-pair",
-    "4k-alloc-99-percent-full",
-}
+    "4k-pair-empty-row", "4k-alloc-bulk", "4k-free-bulk", "4k-alloc-bulk8",
+    "4k-free-bulk8", "order3-pair", "2m-alloc", "2m-free", "2m-pair",
+    "isolate-free", "isolate-half-used", "4k-alloc-99-percent-full",
+    "4k-alloc-99-percent-steady", "4k-free-99-percent-steady",
+    "4k-alloc-99-percent-piece", "all-but-64", "all-but-64-1t",
+} | {f"order{i}-{what}" for i in range(1, 9) for what in ("alloc", "free")}
+# These need two processors.
+ALLOC_TWO = {"4k-alloc", "4k-free", "4k-pair", "2m-pair", "order3-alloc",
+             "order3-free", "4k-free-shuffled", "producer-consumer"}
 HOTPLUG = {
     "add-online-1g", "offline-1g", "offline-block", "remove-1g",
     "add-use-free-1g", "existing-bytes",
@@ -99,8 +106,32 @@ def check_hotplug():
          "" if costs and max(costs) <= 64 else str(costs))
 
 
+def check_alloc():
+    rows = check("alloc", ALLOC, "ns", True)
+    two = {row["case"] for row in rows if row["threads"] == 2}
+    wanted = ALLOC_TWO if len(os.sched_getaffinity(0)) > 1 else set()
+    case("alloc has its cases of two threads", ", ".join(sorted(two ^ wanted)))
+    got = mhp("--list")
+    names = {line.split()[0] for line in got.stdout.splitlines()}
+    case("the list of alloc's cases",
+         ", ".join(sorted(names ^ (ALLOC | ALLOC_TWO))))
+
+
+def check_only():
+    """Only the cases that are named are shown, and they must exist."""
+    some = ["4k-free", "all-but-64", "order5-alloc"]
+    got = mhp("--json", "--repeat", "1", "--size", "128M", "--only",
+              ",".join(some), "alloc")
+    have = {json.loads(line)["case"] for line in got.stdout.splitlines()}
+    case("only some cases", "" if have == set(some) else str(have))
+    got = mhp("--repeat", "1", "--size", "128M", "--only", "4k", "alloc")
+    case("only a case that is none",
+         "" if got.returncode == 1 and got.stderr.splitlines() ==
+         ["mhp bench: no case is named 4k"] else got.stderr)
+
+
 def check_wrong():
-    for args in (["nonsense"], ["--repeat", "0"], ["--repeat", "x"],
+    for args in (["--only"], ["nonsense"], ["--repeat", "0"], ["--repeat", "x"],
                  ["--size", "1M"], ["--size", "129M"], ["--plot", "x.svg"],
                  ["--nonsense"], ["--repeat"]):
         got = mhp(*args)
@@ -145,7 +176,8 @@ def main():
     case("floors runs", wrong)
     case("floors has its cases",
          ", ".join(sorted(FLOORS - {row["case"] for row in rows})))
-    check("alloc", ALLOC, "ns", True)
+    check_alloc()
+    check_only()
     check("scale", {"4k-pair"}, "ns", True)
     check("evacuate", EVACUATE, "GB/s", True)
     check_hotplug()
