@@ -10,11 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "bench.h"
 #include "commands.h"
-#include "mhp/hosted.h"
 #include "size.h"
 
 #define REPEAT_DEFAULT 7
@@ -97,23 +95,11 @@ static bool parse_size(struct bench *b, const char *text)
 	       b->size_bytes <= SIZE_MAX_BYTES && b->size_bytes % SIZE_MIN == 0;
 }
 
-static void print_machine(const struct bench *b)
-{
-	struct utsname name;
-
-	if (b->json || uname(&name))
-		return;
-	printf("%s %s, %s, %u processors; debug level %d, section %s, "
-	       "%u repetitions\n",
-	       name.sysname, name.release, name.machine, b->nr_cpus, MHP_DEBUG,
-	       mhp_hosted_section(), b->repeat);
-}
-
 static int run_entries(const struct bench *b, int argc, char **argv)
 {
 	int i, status = EXIT_DONE;
 
-	print_machine(b);
+	bench_print_machine(b);
 	for (i = 0; i < argc; i++)
 		if (status == EXIT_DONE)
 			status = find_entry(argv[i])->run(b);

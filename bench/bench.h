@@ -5,7 +5,7 @@
  * that is slow at the moment is slow for both. What is printed is the median of
  * the floors, and minimum, median and maximum of the figure.
  *
- * What it does not do: judge. Targets are in docs/PERFORMANCE.md.
+ * Where there is a target (targets.h), it is printed, and whether it was met.
  */
 #ifndef MHP_BENCH_BENCH_H
 #define MHP_BENCH_BENCH_H
@@ -104,6 +104,9 @@ void bench_meet(struct bench_worker *worker);
 void bench_threads(const struct bench *b, unsigned int first, unsigned int nr,
 		   void (*run)(struct bench_worker *), void *ctx,
 		   struct bench_worker *average);
+
+/** bench_print_machine() - what the run is on, as text or JSON */
+void bench_print_machine(const struct bench *b);
 
 /** bench_wants() - whether a case of that name shall be shown */
 bool bench_wants(const struct bench *b, const char *name);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "bench.h"
+#include "targets.h"
 
 /* What is printed of a case. */
 struct figures {
@@ -48,12 +49,51 @@ static struct figures figures_of(const struct bench_case *c)
 	return f;
 }
 
+/* What a target says of a case. */
+struct verdict {
+	const struct bench_target *target; /* or NULL */
+	double figure;			   /* 0: was not measured */
+	bool met;
+};
+
+static struct verdict verdict_of(const char *name, const struct bench_case *c,
+				 const struct bench_case *cases, size_t nr)
+{
+	struct verdict v = {.target = target_of(name, c)};
+
+	if (v.target)
+		v.figure = target_figure(v.target, c, cases, nr);
+	v.met = v.figure > 0 && target_met(v.target, v.figure);
+	return v;
+}
+
 static json_t *real_or_null(double value)
 {
 	return value > 0 ? json_real(value) : json_null();
 }
 
-static void print_json(const char *name, const struct bench_case *c)
+static const char *target_of_what(const struct bench_target *target)
+{
+	if (target->kind == TARGET_MEDIAN)
+		return "median";
+	return target->kind == TARGET_ONE_THREAD ? "one-thread" : "ratio";
+}
+
+/* Null where there is no target, met also where it could not be told. */
+static void print_json_target(json_t *object, const struct verdict *v)
+{
+	const struct bench_target *t = v->target;
+
+	json_object_set_new(object, "target",
+			    t ? json_real(t->value) : json_null());
+	json_object_set_new(object, "target_of",
+			    t ? json_string(target_of_what(t)) : json_null());
+	json_object_set_new(object, "met",
+			    v->figure > 0 ? json_boolean(v->met) : json_null());
+}
+
+static void print_json(const char *name, const struct bench_case *c,
+		       const struct verdict *verdict)
 {
 	struct figures f = figures_of(c);
 	json_t *object = json_object();
@@ -74,6 +114,7 @@ static void print_json(const char *name, const struct bench_case *c)
 		json_object_set_new(object, "placement",
 				    json_string(c->placement));
 	json_object_set_new(object, "samples", json_integer(c->value.nr));
+	print_json_target(object, verdict);
 	json_dumpf(object, stdout,
 		   JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
 	putchar('\n');
@@ -92,12 +133,14 @@ enum column {
 	COLUMN_MEDIAN,
 	COLUMN_MAX,
 	COLUMN_RATIO,
+	COLUMN_TARGET,
+	COLUMN_MET,
 	NR_COLUMNS,
 };
 
 static const char *const column_names[NR_COLUMNS] = {
-	"CASE",	 "PORT", "MEMMAP", "THREADS", "UNIT",
-	"FLOOR", "MIN",	 "MEDIAN", "MAX",     "RATIO",
+	"CASE", "PORT",	  "MEMMAP", "THREADS", "UNIT",	 "FLOOR",
+	"MIN",	"MEDIAN", "MAX",    "RATIO",   "TARGET", "MET",
 };
 
 __attribute__((format(printf, 3, 4))) static void
@@ -125,7 +168,26 @@ static void cell_number(struct libscols_line *row, size_t i, double value)
 		cell(row, i, value < 0 ? "?" : "-");
 }
 
-static void print_row(struct libscols_table *table, const struct bench_case *c)
+static void cell_target(struct libscols_line *row, const struct bench_case *c,
+			const struct verdict *v)
+{
+	const struct bench_target *t = v->target;
+
+	if (!t) {
+		cell(row, COLUMN_TARGET, "-");
+		cell(row, COLUMN_MET, "-");
+		return;
+	}
+	if (t->kind == TARGET_MEDIAN)
+		cell(row, COLUMN_TARGET, "%g %s", t->value, c->unit);
+	else
+		cell(row, COLUMN_TARGET, "%g%s", t->value,
+		     t->kind == TARGET_ONE_THREAD ? " of one" : "");
+	cell(row, COLUMN_MET, v->met ? "yes" : v->figure > 0 ? "no" : "?");
+}
+
+static void print_row(struct libscols_table *table, const struct bench_case *c,
+		      const struct verdict *verdict)
 {
 	struct libscols_line *row = scols_table_new_line(table, NULL);
 	struct figures f = figures_of(c);
@@ -142,6 +204,7 @@ static void print_row(struct libscols_table *table, const struct bench_case *c)
 	cell_number(row, COLUMN_MEDIAN, f.median);
 	cell_number(row, COLUMN_MAX, f.max);
 	cell_number(row, COLUMN_RATIO, f.ratio);
+	cell_target(row, c, verdict);
 }
 
 static bool shown(const struct bench *b, const struct bench_case *c)
@@ -153,6 +216,7 @@ static void print_table(const struct bench *b, const char *name,
 			const struct bench_case *cases, size_t nr)
 {
 	struct libscols_table *table = scols_new_table();
+	struct verdict verdict;
 	size_t i;
 
 	if (!table)
@@ -163,8 +227,10 @@ static void print_table(const struct bench *b, const char *name,
 					       ? SCOLS_FL_RIGHT
 					       : 0);
 	for (i = 0; i < nr; i++)
-		if (shown(b, &cases[i]))
-			print_row(table, &cases[i]);
+		if (shown(b, &cases[i])) {
+			verdict = verdict_of(name, &cases[i], cases, nr);
+			print_row(table, &cases[i], &verdict);
+		}
 	printf("\n%s\n", name);
 	fflush(stdout);
 	scols_print_table(table);
@@ -183,6 +249,7 @@ void bench_print(const struct bench *b, const char *name,
 		 const struct bench_case *cases, size_t nr)
 {
 	size_t i, nr_shown = 0;
+	struct verdict verdict;
 
 	for (i = 0; i < nr; i++)
 		if (shown(b, &cases[i]))
@@ -191,6 +258,8 @@ void bench_print(const struct bench *b, const char *name,
 	if (!b->json && nr_shown)
 		print_table(b, name, cases, nr);
 	for (i = 0; b->json && i < nr; i++)
-		if (shown(b, &cases[i]))
-			print_json(name, &cases[i]);
+		if (shown(b, &cases[i])) {
+			verdict = verdict_of(name, &cases[i], cases, nr);
+			print_json(name, &cases[i], &verdict);
+		}
 }

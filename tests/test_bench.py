@@ -40,6 +40,13 @@ MOVE = {"move-16", "move-64", "hold-up-16", "hold-up-64"}
 EVACUATE = {"half-full", "half-full-fresh"}
 FLOORS = {"locked-instruction", "copy-non-temporal", "copy-fresh"}
 
+MACHINE = {
+    "machine": ("processor", "arch", "processors", "system", "release",
+                "locked_ns"),
+    "build": ("version", "compiler", "compiler_version", "options", "debug",
+              "section"),
+}
+
 VIEW = {name + worn for name in (
     "meminfo", "zoneinfo", "buddyinfo", "vmstat", "node-meminfo", "iomem",
     "state", "valid-zones") for worn in ("", "-worn")}
@@ -55,7 +62,32 @@ def bench(name):
     got = mhp("--json", "--repeat", "1", "--size", "256M", name)
     if got.returncode or got.stderr:
         return [], f"status {got.returncode}: {got.stderr}"
-    return [json.loads(line) for line in got.stdout.splitlines()], ""
+    lines = [json.loads(line) for line in got.stdout.splitlines()]
+    return lines[1:], wrong_machine(lines[0])
+
+
+def wrong_machine(first):
+    """What is wrong with the line that says what a run was on."""
+    for part, keys in MACHINE.items():
+        for key in keys:
+            if not first[part].get(key) and first[part].get(key) != 0:
+                return f"{part} does not say {key}: {first}"
+    return "" if first["repeat"] == 1 else f"repetitions: {first}"
+
+
+def wrong_target(row):
+    """Whether it is met is the machine's business, what is said is ours."""
+    if row["target"] is None:
+        return "no target, but a verdict" if row["target_of"] or \
+            row["met"] is not None else ""
+    least = row["bench"] == "evacuate"
+    figure = row.get(row["target_of"])
+    if row["target_of"] == "one-thread":
+        return "one thread compared with itself" if row["threads"] < 2 else ""
+    if figure is None:
+        return f"target of {row['target_of']}"
+    met = figure >= row["target"] if least else figure <= row["target"]
+    return "" if row["met"] == met else "met is wrong"
 
 
 def wrong_row(row, name, unit, has_floor):
@@ -64,6 +96,8 @@ def wrong_row(row, name, unit, has_floor):
         return "is of another benchmark, or has no threads"
     if row["unit"] != unit and row["case"] != "existing-bytes":
         return f"unit {row['unit']} instead of {unit}"
+    if wrong_target(row):
+        return wrong_target(row)
     if not 0 < row["min"] <= row["median"] <= row["max"]:
         return "minimum, median and maximum are not in order"
     if not has_floor:
@@ -111,6 +145,8 @@ def check_alloc():
     two = {row["case"] for row in rows if row["threads"] == 2}
     wanted = ALLOC_TWO if len(os.sched_getaffinity(0)) > 1 else set()
     case("alloc has its cases of two threads", ", ".join(sorted(two ^ wanted)))
+    case("alloc has targets",
+         "" if any(row["target_of"] == "ratio" for row in rows) else str(rows))
     got = mhp("--list")
     names = {line.split()[0] for line in got.stdout.splitlines()}
     case("the list of alloc's cases",
@@ -122,7 +158,7 @@ def check_only():
     some = ["4k-free", "all-but-64", "order5-alloc"]
     got = mhp("--json", "--repeat", "1", "--size", "128M", "--only",
               ",".join(some), "alloc")
-    have = {json.loads(line)["case"] for line in got.stdout.splitlines()}
+    have = {json.loads(line)["case"] for line in got.stdout.splitlines()[1:]}
     case("only some cases", "" if have == set(some) else str(have))
     got = mhp("--repeat", "1", "--size", "128M", "--only", "4k", "alloc")
     case("only a case that is none",
