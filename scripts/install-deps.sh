@@ -44,7 +44,6 @@ need ninja-build has ninja
 need pkg-config has pkg-config
 need libsmartcols-dev pkg-config --exists smartcols
 need libjansson-dev pkg-config --exists jansson
-need liburcu-dev pkg-config --exists liburcu-memb
 need libcmocka-dev pkg-config --exists cmocka
 need scdoc has scdoc
 

@@ -51,7 +51,9 @@ MHP_API bool mhp_hosted_wait_move(void);
  * mhp_hosted_section() - which read-side section the library was built with
  *
  * Context: any.
- * Return: "urcu" or "c11".
+ * Return: "membarrier": opening one is a store, and who waits has membarrier()
+ *   put barriers into all threads (where the system refuses that, as "fence");
+ *   or "fence": each has its own.
  */
 MHP_API const char *mhp_hosted_section(void);
 
