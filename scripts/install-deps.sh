@@ -61,6 +61,7 @@ if [ "${1-}" = --ci ]; then
 		file /usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.asan-*
 	need binutils has readelf
 	need universal-ctags has ctags
+	need valgrind has valgrind
 	need qemu-user-static has qemu-s390x-static
 	need gcc-s390x-linux-gnu has s390x-linux-gnu-gcc
 	need libc6-dev-s390x-cross file /usr/s390x-linux-gnu/include/stdlib.h
