@@ -9,11 +9,16 @@
  * movable requests, unmovable pageblocks. Unmovable requests never enter
  * movable ones.
  *
+ * A request that has fallen to a zone below its limit leaves a reserve there,
+ * free pageblocks; while that is not whole it gets no page of what those could
+ * use whom it is for (reserve.h).
+ *
  * Hints only save looking; the words and rows decide (pageblock.h).
  */
 #include "boot_map.h"
 #include "desc.h"
 #include "frame.h"
+#include "reserve.h"
 #include "section.h"
 
 /* Blocks that are looked at before an entirely free pageblock is opened. */
@@ -411,17 +416,41 @@ static bool search_blocks(struct search *s, enum search_mode mode,
 	return false;
 }
 
+static enum mhp_zone_type search_limit(const struct mhp_request *request)
+{
+	if (request->zone_limit)
+		return (enum mhp_zone_type)request->zone_limit;
+	return request->mobility == MHP_MOVABLE ? MHP_ZONE_MOVABLE
+						: MHP_ZONE_NORMAL;
+}
+
+/* Whether the zone has @nr free pageblocks for us beside its reserve. */
+static bool search_spares(const struct search *s, uint64_t nr)
+{
+	enum mhp_zone_type limit = search_limit(s->request);
+
+	return s->zone == limit || reserve_spares(s, limit, nr);
+}
+
+static bool search_zone_free(struct search *s)
+{
+	return search_spares(s, 1) && search_blocks(s, SEARCH_FREE, UINT32_MAX);
+}
+
 static bool search_zone(struct search *s)
 {
+	if (s->expect & PB_UNMOVABLE && !search_spares(s, 0))
+		return false;
 	return search_blocks(s, SEARCH_PARTIAL, SEARCH_NEAR) ||
-	       search_blocks(s, SEARCH_FREE, UINT32_MAX) ||
+	       search_zone_free(s) ||
 	       search_blocks(s, SEARCH_PARTIAL, UINT32_MAX) ||
 	       search_blocks(s, SEARCH_SHARED, UINT32_MAX);
 }
 
 static bool search_zone_emptied(struct search *s)
 {
-	return search_blocks(s, SEARCH_EMPTIED, UINT32_MAX);
+	return search_spares(s, 0) &&
+	       search_blocks(s, SEARCH_EMPTIED, UINT32_MAX);
 }
 
 /* Last: movable data in pageblocks of unmovable data. */
@@ -430,7 +459,7 @@ static bool search_zone_unmovable(struct search *s)
 	mhp_word_t *cursor = s->cursor;
 	bool got;
 
-	if (search_whole(s) || s->expect & PB_UNMOVABLE)
+	if (search_whole(s) || s->expect & PB_UNMOVABLE || !search_spares(s, 0))
 		return false;
 	s->expect |= PB_UNMOVABLE;
 	s->cursor = NULL; /* it is for movable pageblocks */
@@ -438,14 +467,6 @@ static bool search_zone_unmovable(struct search *s)
 	s->cursor = cursor;
 	s->expect &= ~PB_UNMOVABLE;
 	return got;
-}
-
-static enum mhp_zone_type search_limit(const struct mhp_request *request)
-{
-	if (request->zone_limit)
-		return (enum mhp_zone_type)request->zone_limit;
-	return request->mobility == MHP_MOVABLE ? MHP_ZONE_MOVABLE
-						: MHP_ZONE_NORMAL;
 }
 
 static bool search_node(struct search *s, unsigned int node,
@@ -521,7 +542,7 @@ static bool search_cursor_whole(struct search *s, mhp_pfn_t at)
 	pb = pageblock_at(s->m, blk, pb.index + 1);
 	s->zone = block_zone(status);
 	s->node = block_node(status);
-	return open_try(s, &pb, &remains);
+	return search_spares(s, 1) && open_try(s, &pb, &remains);
 }
 
 /* The rest of the pageblock that the cursor points into. */
@@ -549,14 +570,19 @@ static bool search_cursor(struct search *s)
 		       : search_cursor_rest(s, mhp_port_load(s->cursor));
 }
 
+static bool search_zone_chain(struct search *s)
+{
+	return search_spares(s, s->nr_pageblocks) && frame_search_chain(s);
+}
+
 /* A chain: what is free, and then also what cursors keep empty. */
 static bool search_chain(struct search *s)
 {
 	s->emptied = false;
-	if (search_nodes(s, frame_search_chain))
+	if (search_nodes(s, search_zone_chain))
 		return true;
 	s->emptied = true;
-	return search_nodes(s, frame_search_chain);
+	return search_nodes(s, search_zone_chain);
 }
 
 int frame_search(struct search *s)

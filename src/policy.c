@@ -9,6 +9,7 @@
 
 #include "block.h"
 #include "group.h"
+#include "reserve.h"
 #include "section.h"
 
 void policy_init(struct mhp_policy *policy)
@@ -18,6 +19,9 @@ void policy_init(struct mhp_policy *policy)
 		.online_policy = MHP_POLICY_CONTIG_ZONES,
 		.auto_movable_ratio = MHP_AUTO_MOVABLE_RATIO_DEFAULT,
 		.auto_movable_numa_aware = true,
+		.reserve_ratio = {[MHP_ZONE_DMA] = MHP_RESERVE_RATIO_DMA,
+				  [MHP_ZONE_DMA32] = MHP_RESERVE_RATIO_DMA,
+				  [MHP_ZONE_NORMAL] = MHP_RESERVE_RATIO_NORMAL},
 	};
 }
 
@@ -198,13 +202,31 @@ int mhp_policy_get(struct mhp *m, struct mhp_policy *policy)
 	return 0;
 }
 
+static bool policy_valid(const struct mhp_policy *policy)
+{
+	const uint32_t *ratio = policy->reserve_ratio;
+
+	return (unsigned int)policy->auto_online <= MHP_ONLINE_MOVABLE &&
+	       (unsigned int)policy->online_policy <= MHP_POLICY_AUTO_MOVABLE &&
+	       (unsigned int)policy->memmap_on_memory <= MHP_MEMMAP_RANGE &&
+	       !(ratio[MHP_ZONE_NONE] | ratio[MHP_ZONE_MOVABLE] |
+		 ratio[MHP_ZONE_DEVICE]);
+}
+
+static void policy_change(struct mhp *m, const struct mhp_policy *policy)
+{
+	unsigned int node;
+
+	m->policy = *policy;
+	for (node = 0; node < m->geometry.nr_nodes; node++)
+		reserve_update(m, node);
+}
+
 int mhp_policy_set(struct mhp *m, const struct mhp_policy *policy)
 {
 	int err;
 
-	if ((unsigned int)policy->auto_online > MHP_ONLINE_MOVABLE ||
-	    (unsigned int)policy->online_policy > MHP_POLICY_AUTO_MOVABLE ||
-	    (unsigned int)policy->memmap_on_memory > MHP_MEMMAP_RANGE)
+	if (!policy_valid(policy))
 		return MHP_ERR_INVAL;
 	err = mhp_lock(m);
 	if (err)
@@ -213,7 +235,7 @@ int mhp_policy_set(struct mhp *m, const struct mhp_policy *policy)
 	    policy->memmap_on_memory != m->policy.memmap_on_memory)
 		err = MHP_ERR_ACCES;
 	else
-		m->policy = *policy;
+		policy_change(m, policy);
 	mhp_unlock(m);
 	return err;
 }

@@ -4,6 +4,7 @@
 #include "stat.h"
 #include "count.h"
 #include "device.h"
+#include "reserve.h"
 #include "section.h"
 #include "zone.h"
 
@@ -85,6 +86,7 @@ static int zone_describe(struct mhp *m, unsigned int node,
 			 struct mhp_zone_info *info)
 {
 	const struct zone *z;
+	unsigned int limit;
 	int err;
 
 	if (node >= m->geometry.nr_nodes || zone <= MHP_ZONE_NONE ||
@@ -100,6 +102,9 @@ static int zone_describe(struct mhp *m, unsigned int node,
 		.nr_managed = z->nr_managed,
 		.nr_free = count ? count_zone_free(m, node, zone) : 0,
 	};
+	for (limit = MHP_ZONE_DMA; limit < MHP_NR_ZONES; limit++)
+		info->nr_reserve[limit] = reserve_pages(
+			z, (enum mhp_zone_type)limit);
 	mhp_unlock(m);
 	return 0;
 }

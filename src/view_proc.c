@@ -222,6 +222,19 @@ static void zone_title(struct zone_walk *w)
 	text_string(w->t, name);
 }
 
+/* By the highest zone that a request may use, built or not. */
+static void zone_protection(struct zone_walk *w)
+{
+	unsigned int limit;
+
+	text_string(w->t, "        protection: ");
+	for (limit = MHP_ZONE_DMA; limit < MHP_NR_ZONES; limit++) {
+		text_string(w->t, limit == MHP_ZONE_DMA ? "(" : ", ");
+		text_decimal(w->t, w->info.nr_reserve[limit]);
+	}
+	text_string(w->t, ")\n");
+}
+
 static void zone_pages(struct zone_walk *w)
 {
 	const struct {
@@ -250,7 +263,7 @@ static void zone_pages(struct zone_walk *w)
 		text_decimal(w->t, lines[i].value);
 		text_char(w->t, '\n');
 	}
-	text_string(w->t, "        protection: (0, 0, 0, 0, 0)\n");
+	zone_protection(w);
 }
 
 static int zone_visit_info(struct zone_walk *w)

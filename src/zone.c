@@ -4,6 +4,7 @@
 
 #include "boot_map.h"
 #include "group.h"
+#include "reserve.h"
 #include "section.h"
 #include "withheld.h"
 
@@ -70,6 +71,7 @@ static void zone_add(struct mhp *m, struct mhp_block *blk, unsigned int node,
 		zone->nr_early_present += share.nr_present;
 	group_account(m, blk, type, (int64_t)share.nr_present);
 	zone->nr_managed += share.nr_managed;
+	reserve_update(m, node);
 }
 
 /* Extent of the first block from @pfn on that has pages in the zone. */
@@ -165,25 +167,31 @@ void zone_unaccount(struct mhp *m, struct mhp_block *blk)
 		zone->nr_early_present -= share.nr_present;
 	group_account(m, blk, type, -(int64_t)share.nr_present);
 	zone->nr_managed -= share.nr_managed;
+	reserve_update(m, node);
 	zone_shrink(m, share.extent, node, type);
+}
+
+/* Managed pages of a block of one zone come or go. */
+static void zone_manage(struct mhp *m, const struct mhp_block *blk,
+			int64_t nr_more)
+{
+	uint64_t status = block_status(blk);
+
+	if (!block_serves(status))
+		return;
+	zone_of(m, block_node(status), block_zone(status))->nr_managed +=
+		(uint64_t)nr_more;
+	reserve_update(m, block_node(status));
 }
 
 void zone_withheld(struct mhp *m, const struct mhp_block *blk, uint64_t nr)
 {
-	uint64_t status = block_status(blk);
-
-	if (block_serves(status))
-		zone_of(m, block_node(status), block_zone(status))
-			->nr_managed -= nr;
+	zone_manage(m, blk, -(int64_t)nr);
 }
 
 void zone_released(struct mhp *m, const struct mhp_block *blk, uint64_t nr)
 {
-	uint64_t status = block_status(blk);
-
-	if (block_serves(status))
-		zone_of(m, block_node(status), block_zone(status))
-			->nr_managed += nr;
+	zone_manage(m, blk, (int64_t)nr);
 }
 
 /* The online block of the same zone just before, if it is a neighbour. */

@@ -2,6 +2,8 @@
 /* Machines for tests, and the short forms of calls; see support.h. */
 #include "support.h"
 
+#include "mhp/policy.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,6 +315,17 @@ void verify_tally(struct machine *mc, struct mhp_range range)
 		assert_int_equal(tally.nr[use], want.nr[use]);
 	assert_int_equal(tally.nr_unmovable, want.nr_unmovable);
 	assert_int_equal(tally.nr_memmap_elsewhere, want.nr_memmap_elsewhere);
+}
+
+void set_reserves(struct machine *mc, uint32_t ratio)
+{
+	struct mhp_policy policy;
+	unsigned int zone;
+
+	assert_int_equal(mhp_policy_get(mc->m, &policy), 0);
+	for (zone = MHP_ZONE_DMA; zone <= MHP_ZONE_NORMAL; zone++)
+		policy.reserve_ratio[zone] = ratio;
+	assert_int_equal(mhp_policy_set(mc->m, &policy), 0);
 }
 
 bool border_at(struct machine *mc, mhp_pfn_t pfn)

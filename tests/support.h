@@ -133,6 +133,10 @@ void verify_tally(struct machine *mc, struct mhp_range range);
 
 struct mhp_stat stat_now(struct machine *mc);
 
+/** set_reserves() - mhp_policy.reserve_ratio of every kernel zone; 0: none is
+ * kept, and what may use all zones gets all memory */
+void set_reserves(struct machine *mc, uint32_t ratio);
+
 /** alloc_unmovable() - a page or run that nobody can move; must succeed */
 mhp_pfn_t alloc_unmovable(struct machine *mc, unsigned int order);
 

@@ -95,6 +95,7 @@ static void test_free_beside_move(struct machine *mc)
 	struct shelf *shelf = shelf_open(mc);
 	struct pages p = {.mc = mc, .owner = shelf->owner};
 
+	set_reserves(mc, 0);
 	plug(mc, FIRST_BLOCK, NR_PLUGGED, MHP_PLACEMENT_RANGE,
 	     MHP_ONLINE_MOVABLE);
 	take_all(&p, lent_page(mc, lend_of_host(mc, p.owner), 0));

@@ -138,9 +138,32 @@ static void test_buddyinfo(struct machine *mc)
 	free(want);
 }
 
-/* A zone's lines up to its last watermark and from its sizes on. */
-static void want_pages(struct want *want, const struct mhp_zone_info *z)
+/* What Linux keeps in a zone from those who may use higher ones. */
+static void want_protection(struct want *want, struct machine *mc,
+			    enum mhp_zone_type type)
 {
+	const uint64_t ratio = type < MHP_ZONE_NORMAL ? 256 : 32;
+	uint64_t above = 0;
+	unsigned int limit;
+
+	want_add(want, "        protection: ");
+	for (limit = MHP_ZONE_DMA; limit < MHP_NR_ZONES; limit++) {
+		if (limit > type && type < MHP_ZONE_MOVABLE &&
+		    zone_info(mc, 0, type).nr_managed)
+			above += zone_info(mc, 0, (enum mhp_zone_type)limit)
+					 .nr_managed;
+		want_add(want, "%s%" PRIu64, limit == MHP_ZONE_DMA ? "(" : ", ",
+			 above / ratio);
+	}
+	want_add(want, ")\n");
+}
+
+/* A zone's lines up to its last watermark and from its sizes on. */
+static void want_pages(struct want *want, struct machine *mc,
+		       enum mhp_zone_type type)
+{
+	const struct mhp_zone_info info = zone_info(mc, 0, type), *z = &info;
+
 	want_add(want,
 		 "  pages free     %" PRIu64 "\n"
 		 "        boost    0\n"
@@ -151,9 +174,9 @@ static void want_pages(struct want *want, const struct mhp_zone_info *z)
 		 "        spanned  %" PRIu64 "\n"
 		 "        present  %" PRIu64 "\n"
 		 "        managed  %" PRIu64 "\n"
-		 "        cma      0\n"
-		 "        protection: (0, 0, 0, 0, 0)\n",
+		 "        cma      0\n",
 		 z->nr_free, z->span.nr_pages, z->nr_present, z->nr_managed);
+	want_protection(want, mc, type);
 }
 
 static void has_text(struct machine *mc, const char *path, const char *want)
@@ -191,7 +214,7 @@ static void test_zoneinfo(struct machine *mc)
 			want->used = 0;
 			want_add(want, "      pgdemote_khugepaged 0\n");
 		}
-		want_pages(want, &z);
+		want_pages(want, mc, zones[i]);
 		if (z.nr_present) {
 			want_add(want,
 				 "      nr_free_pages %" PRIu64 "\n"

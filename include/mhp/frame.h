@@ -37,8 +37,9 @@ struct mhp;
  *
  * Zones: an allocation comes from the highest zone it may use that has a free
  * page: movable ones may use MOVABLE and everything below, unmovable ones
- * NORMAL and below. Nodes: the preferred one first, then by distance. A
- * pageblock that was begun is used up first, so memory that comes online in a
+ * NORMAL and below, but for what a lower zone keeps for those who can use
+ * nothing higher (policy.h). Nodes: the preferred one first, then by distance.
+ * A pageblock that was begun is used up first, so memory that comes online in a
  * better zone serves from the next pageblock on.
  */
 struct mhp_request {

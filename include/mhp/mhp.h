@@ -418,6 +418,9 @@ struct mhp_zone_info {
 	uint64_t nr_managed;   /* pages given to the allocator, so without
 				  withheld ones */
 	uint64_t nr_free;      /* counted now */
+	/* Pages that are left to others by requests with that zone limit, see
+	 * struct mhp_policy; not rounded down to pageblocks yet. */
+	uint64_t nr_reserve[MHP_NR_ZONES];
 };
 
 /**

@@ -6,6 +6,8 @@
  * contig-zones keeps zones contiguous: a block goes where its neighbours are,
  * to a kernel zone when undecided. auto-movable gives MOVABLE as much as a
  * ratio of the boot-time kernel memory allows. Both are Linux's, by its names.
+ *
+ * And how much of a lower zone is kept for those who can use nothing higher.
  */
 #ifndef MHP_POLICY_H
 #define MHP_POLICY_H
@@ -28,8 +30,23 @@ enum mhp_online_policy {
 /** Linux's default for auto_movable_ratio, in percent. */
 #define MHP_AUTO_MOVABLE_RATIO_DEFAULT 301
 
+/** Linux's defaults for lowmem_reserve_ratio: of DMA and DMA32, of NORMAL. */
+#define MHP_RESERVE_RATIO_DMA 256
+#define MHP_RESERVE_RATIO_NORMAL 32
+
 /**
  * struct mhp_policy - the settings
+ *
+ * Reserves: a request may be served from zones below its limit, as it says or
+ * as follows from its mobility (frame.h). In such a zone it leaves a reserve to
+ * those who can use nothing higher: 1/reserve_ratio of the managed pages that
+ * the zones above, up to its limit, have on that node; rounded down to
+ * pageblocks. It is served from that zone only if as many entirely free
+ * pageblocks remain, but may use up a pageblock that was begun, and, if it is
+ * movable, pages of any movable one, which nobody of those could use. Each
+ * further thread that does so at the same moment may take one pageblock, or
+ * run, too much. The reserve is what is free: it does not make itself free
+ * again, and taking memory offline does not ask for it.
  */
 struct mhp_policy {
 	enum mhp_online_type auto_online; /* what mhp_auto_online() does */
@@ -39,13 +56,15 @@ struct mhp_policy {
 	bool movable_node;	      /* undecided blocks go to MOVABLE */
 	enum mhp_memmap_mode memmap_on_memory; /* for memory added from now on;
 						  fixed in a Linux profile */
+	/* By zone, of DMA, DMA32 and NORMAL; 0: no reserve. Others are 0. */
+	uint32_t reserve_ratio[MHP_NR_ZONES];
 };
 
 /**
  * mhp_policy_get() - read the settings
  *
  * At first: auto_online offline, contig-zones, 301 percent, numa aware, not
- * movable_node, memmap_on_memory as configured.
+ * movable_node, memmap_on_memory as configured, reserves by Linux's defaults.
  *
  * Context: takes the mutex; may sleep.
  * Return: 0; MHP_ERR_DEADLK.
@@ -56,8 +75,9 @@ MHP_API int mhp_policy_get(struct mhp *m, struct mhp_policy *policy);
  * mhp_policy_set() - change the settings; what is online stays as it is
  *
  * Context: takes the mutex; may sleep.
- * Return: 0; MHP_ERR_INVAL (unknown enumerator); MHP_ERR_ACCES (another
- *   memmap_on_memory in a Linux profile); MHP_ERR_DEADLK. On failure nothing
+ * Return: 0; MHP_ERR_INVAL (unknown enumerator, a reserve of another zone);
+ *   MHP_ERR_ACCES (another memmap_on_memory in a Linux profile);
+ *   MHP_ERR_DEADLK. On failure nothing
  *   changes.
  */
 MHP_MUST_CHECK MHP_API int mhp_policy_set(struct mhp *m,
