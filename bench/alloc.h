@@ -75,6 +75,20 @@ int alloc_timed_piece(const struct alloc_bed *bed, alloc_many_fn many,
 /** alloc_sample() - the cost is one repetition of a row */
 void alloc_sample(struct bench_case *c, const struct alloc_cost *cost);
 
+/** Of so many pages alloc_fill_but_64() remembers one. */
+#define ALLOC_SAMPLED 256
+
+/** alloc_fill_but_64() - allocate all pages and free 64 at random
+ *
+ * bed->pfns needs room for 1 of ALLOC_SAMPLED pages, and receives random ones
+ * that are in use; @nr_in_use is how many. The others are never freed. */
+int alloc_fill_but_64(const struct alloc_bed *bed, uint64_t *nr_in_use);
+
+/** alloc_exchange() - free pages and allocate others, one by one; other pages
+ * of the array in each @repetition */
+int alloc_exchange(const struct alloc_bed *bed, unsigned int repetition,
+		   mhp_pfn_t *pfns, uint64_t nr, struct alloc_cost *cost);
+
 /* Rows that are measured together are next to each other. */
 enum alloc_row {
 	ROW_4K_ALLOC,

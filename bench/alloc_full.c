@@ -26,8 +26,6 @@
 #define MAX_1T (1024 * BENCH_GIB)
 #define SIZE_DEFAULT (16 * BENCH_GIB)
 #define BOOT_BYTES (256 * BENCH_MIB)
-/* Of so many pages one can be freed. */
-#define SAMPLED 256
 
 /* Batches of pages from @pfns on. */
 static int measure_steady(struct alloc_run *run, mhp_pfn_t *pfns, uint64_t nr)
@@ -50,22 +48,31 @@ static int measure_steady(struct alloc_run *run, mhp_pfn_t *pfns, uint64_t nr)
 	return err;
 }
 
-/* Pages from @pfns on are exchanged for others. */
-static int measure_exchange(struct alloc_run *run, const struct alloc_bed *bed,
-			    int row, mhp_pfn_t *pfns, uint64_t nr)
+int alloc_exchange(const struct alloc_bed *bed, unsigned int repetition,
+		   mhp_pfn_t *pfns, uint64_t nr, struct alloc_cost *cost)
 {
-	uint64_t i, at = run->repetition * (uint64_t)(BATCH * NR_EXCHANGES);
-	struct alloc_cost cost = {0};
+	uint64_t batch = nr < BATCH ? nr : BATCH;
+	uint64_t i, at = repetition * batch * NR_EXCHANGES;
 	double start = bench_now_ns();
 	int err = 0;
 
-	for (i = 0; !err && i < NR_EXCHANGES; i++, at += BATCH) {
+	for (i = 0; !err && i < NR_EXCHANGES; i++, at += batch) {
 		if (bench_now_ns() - start > EXCHANGE_NS)
 			break;
 		err = alloc_timed_piece(bed, exchange_many,
-					pfns + at % (nr / BATCH * BATCH), BATCH,
-					0, &cost);
+					pfns + at % (nr / batch * batch), batch,
+					0, cost);
 	}
+	return err;
+}
+
+/* One repetition of a row. */
+static int measure_exchange(struct alloc_run *run, const struct alloc_bed *bed,
+			    int row, mhp_pfn_t *pfns, uint64_t nr)
+{
+	struct alloc_cost cost = {0};
+	int err = alloc_exchange(bed, run->repetition, pfns, nr, &cost);
+
 	alloc_sample(&run->rows[row], &cost);
 	return err;
 }
@@ -146,39 +153,38 @@ int alloc_full_piece(struct alloc_run *run)
 	return err ? err : free_many(bed, bed->pfns, bed->nr_pages, 0);
 }
 
-/* All pages are allocated; of each SAMPLED a random one is remembered. Return:
- * 0 or a negative errno value. */
-static int fill_1t(const struct alloc_bed *bed, uint64_t nr_groups)
+int alloc_fill_but_64(const struct alloc_bed *bed, uint64_t *nr_in_use)
 {
-	uint64_t i, x = 1;
-	mhp_pfn_t pfns[SAMPLED];
+	uint64_t i, x = 1, nr_groups = bed->nr_pages / ALLOC_SAMPLED;
+	mhp_pfn_t pfns[ALLOC_SAMPLED];
 	int err = 0;
 
 	for (i = 0; !err && i < nr_groups; i++) {
-		err = alloc_bulk64(bed, pfns, SAMPLED, 0);
+		err = alloc_bulk64(bed, pfns, ALLOC_SAMPLED, 0);
 		x = x * UINT64_C(6364136223846793005) + 1;
-		bed->pfns[i] = pfns[x >> 32 & (SAMPLED - 1)];
+		bed->pfns[i] = pfns[x >> 32 & (ALLOC_SAMPLED - 1)];
 	}
-	i = bed->nr_pages % SAMPLED;
 	if (!err)
-		err = alloc_many(bed, pfns, i, 0);
+		err = alloc_many(bed, pfns, bed->nr_pages % ALLOC_SAMPLED, 0);
 	bench_shuffle(bed->pfns, nr_groups, 1);
-	return err ? err : free_many(bed, bed->pfns, NR_LEFT, 0);
+	*nr_in_use = nr_groups - NR_LEFT;
+	return err ? err : free_many(bed, bed->pfns + *nr_in_use, NR_LEFT, 0);
 }
 
 static int measure_1t(struct alloc_run *run, struct alloc_bed *bed)
 {
-	uint64_t nr = bed->nr_pages / SAMPLED;
 	unsigned int *i = &run->repetition;
+	uint64_t nr;
 	int err;
 
-	bed->pfns = bench_array(nr, sizeof(*bed->pfns));
+	bed->pfns = bench_array(bed->nr_pages / ALLOC_SAMPLED,
+				sizeof(*bed->pfns));
 	if (!bed->pfns)
 		return MHP_ERR_NOMEM;
-	err = fill_1t(bed, nr);
+	err = alloc_fill_but_64(bed, &nr);
 	for (*i = 0; !err && *i < run->b->repeat; (*i)++)
-		err = measure_exchange(run, bed, ROW_ALL_BUT_64_1T,
-				       bed->pfns + NR_LEFT, nr - NR_LEFT);
+		err = measure_exchange(run, bed, ROW_ALL_BUT_64_1T, bed->pfns,
+				       nr);
 	free(bed->pfns);
 	return err;
 }

@@ -50,6 +50,10 @@ static const char *const bench_help =
 	"  --list      print the names of the cases of alloc\n"
 	"  --only NAME[,NAME...]\n"
 	"              only these cases; alloc does not even measure others\n"
+	"  --plot FILE.svg\n"
+	"              draw costs over the size of memory and over threads "
+	"instead\n"
+	"              (2.1 GiB are used; needs gnuplot)\n"
 	"  --repeat N  repetitions, 1 to 99; default 7\n"
 	"  --size S    memory of alloc and scale (default 16G), and memory "
 	"that evacuate\n"
@@ -151,9 +155,7 @@ static int parse_options(struct bench *b, int argc, char **argv)
 					     "128M up to 1T",
 					     optarg);
 		else if (opt == 'p')
-			return command_wrong("bench",
-					     "this version cannot draw; plot "
-					     "what --json prints");
+			b->plot = optarg;
 		else if (opt == '?' || opt == ':')
 			return command_wrong_option("bench", opt, argv);
 	}
@@ -174,7 +176,13 @@ int command_bench(int argc, char **argv)
 		if (!find_entry(argv[i]))
 			status = command_wrong(
 				"bench", "there is no benchmark '%s'", argv[i]);
-	if (!status)
+	if (!status && b->plot)
+		status = optind < argc ? command_wrong("bench",
+						       "--plot draws what it "
+						       "measures, without a "
+						       "benchmark")
+				       : bench_plot(b);
+	else if (!status)
 		status = run_entries(b, argc - optind, argv + optind);
 	else if (status < 0)
 		status = command_finish(EXIT_DONE);

@@ -30,6 +30,7 @@
 struct bench {
 	bool json;
 	unsigned int repeat;
+	const char *plot;    /* file to draw, or NULL */
 	const char *only;    /* names of cases, with commas; NULL: all */
 	uint64_t size_bytes; /* 0: each benchmark's own */
 	unsigned int nr_cpus;
@@ -128,6 +129,9 @@ int bench_scale(const struct bench *b);
 int bench_view(const struct bench *b);
 int bench_gigantic(const struct bench *b);
 int bench_move(const struct bench *b);
+
+/** bench_plot() - measure and draw; 0 or EXIT_FAILED and has said why */
+int bench_plot(const struct bench *b);
 
 /** bench_alloc_list() - print the names of the cases of bench_alloc() */
 void bench_alloc_list(void);

@@ -62,6 +62,7 @@ if [ "${1-}" = --ci ]; then
 	need binutils has readelf
 	need universal-ctags has ctags
 	need valgrind has valgrind
+	need gnuplot-nox has gnuplot
 	need qemu-user-static has qemu-s390x-static
 	need gcc-s390x-linux-gnu has s390x-linux-gnu-gcc
 	need libc6-dev-s390x-cross file /usr/s390x-linux-gnu/include/stdlib.h

@@ -10,8 +10,10 @@ other. Times are not looked at.
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 
 from tap import case, done
 
@@ -168,13 +170,55 @@ def check_only():
 
 def check_wrong():
     for args in (["--only"], ["nonsense"], ["--repeat", "0"], ["--repeat", "x"],
-                 ["--size", "1M"], ["--size", "129M"], ["--plot", "x.svg"],
+                 ["--size", "1M"], ["--size", "129M"], ["--plot"],
+                 ["--plot", "x.svg", "alloc"],
                  ["--nonsense"], ["--repeat"]):
         got = mhp(*args)
         lines = got.stderr.splitlines()
         wrong = got.returncode != 2 or len(lines) != 1 or got.stdout
         case("wrong: " + " ".join(args),
              f"{got.returncode} {got.stderr} {got.stdout}" if wrong else "")
+
+
+def plot(path, **env):
+    return subprocess.run(
+        [MHP, "bench", "--repeat", "1", "--size", "128M", "--plot", path],
+        capture_output=True, text=True, check=False, timeout=200,
+        env={**os.environ, **env})
+
+
+def check_plot():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "plot.svg")
+        got = plot(path, PATH=folder)
+        case("no gnuplot", "" if got.returncode == 1 and
+             not os.path.exists(path) and got.stderr.splitlines() ==
+             ["mhp bench: gnuplot is not installed (on Debian: package "
+              "gnuplot-nox)"] else got.stderr)
+        if not shutil.which("gnuplot"):
+            print("ok 0 - a plot # SKIP there is no gnuplot")
+            return
+        got = plot(path)
+        text = ""
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as f:
+                text = f.read()
+        words = ["<svg", "memory present", "ns for one operation", "floor",
+                 "µs for each GiB", "size plugged at once", "128M", "2G",
+                 "threads, each on its processor", "</svg>"]
+        missing = [word for word in words if word not in text]
+        case("a plot", got.stderr or str(missing if missing else ""))
+        with open(os.path.join(folder, "gnuplot"), "w",
+                  encoding="utf-8") as f:
+            f.write("#!/bin/sh\nread line\nexit 1\n")
+        os.chmod(f.name, 0o755)
+        got = plot(path, PATH=folder)
+        case("a gnuplot that fails", "" if got.returncode == 1 and
+             not os.path.exists(path) and got.stderr ==
+             "mhp bench: gnuplot could not draw\n" else got.stderr)
+        got = plot(os.path.join(folder, "none", "x.svg"))
+        case("a plot where there is no folder", "" if got.returncode == 1
+             and "No such file" in got.stderr else got.stderr)
 
 
 def check_text():
@@ -221,6 +265,7 @@ def main():
     check_gigantic()
     check_move()
     check_wrong()
+    check_plot()
     check_text()
     return done()
 
