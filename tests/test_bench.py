@@ -155,6 +155,36 @@ def check_alloc():
          ", ".join(sorted(names ^ (ALLOC | ALLOC_TWO))))
 
 
+def check_tables():
+    """The script that makes tables of a run."""
+    script = os.path.join(os.environ["MHP_SOURCE"], "scripts",
+                          "performance-table.py")
+    run = mhp("--json", "--repeat", "1", "--size", "128M", "--only",
+              "4k-free,4k-pair-empty-row", "alloc").stdout
+    places = "".join(f"<!-- table: {what} -->\nold {what}\n"
+                     "<!-- end of table -->\n" for what in (
+                         "machine alloc", "figures alloc", "targets alloc",
+                         "figures hotplug"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "x.md")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("before\n" + places + "behind\n")
+        got = subprocess.run([script, "--write", path], input=run, text=True,
+                             capture_output=True, check=False, timeout=60)
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+    row = [line for line in text.splitlines()
+           if line.startswith("| `4k-free` | ")]
+    wanted = ["before\n", "behind\n", "old figures hotplug", "1 repetitions",
+              "| `4k-pair-empty-row` |", "of the floor |"]
+    wrong = [word for word in wanted if word not in text]
+    old = [what for what in ("machine", "figures", "targets")
+           if f"old {what} alloc" in text]
+    case("tables of a run", "" if got.stdout == "3 tables written\n" and
+         not wrong and not old and len(row) >= 2 else
+         f"{got.stdout}{got.stderr}{wrong}{old}{row}\n{text}")
+
+
 def check_only():
     """Only the cases that are named are shown, and they must exist."""
     some = ["4k-free", "all-but-64", "order5-alloc"]
@@ -258,6 +288,7 @@ def main():
          ", ".join(sorted(FLOORS - {row["case"] for row in rows})))
     check_alloc()
     check_only()
+    check_tables()
     check("scale", {"4k-pair"}, "ns", True)
     check("evacuate", EVACUATE, "GB/s", True)
     check_hotplug()
