@@ -68,6 +68,9 @@ static uint64_t isolate_used_from(const struct mhp *m,
 
 	if (word & PB_OPENING)
 		return 1;
+	/* R4: as long as a page is in use it is one of these. */
+	if (!(word & (PB_SMALL | PB_HUGE)))
+		return 0;
 	return pageblock_nr_used_in(m, pb, word, from, end);
 }
 
