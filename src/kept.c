@@ -93,10 +93,24 @@ bool pageblock_is_mixed(const struct mhp *m, const struct pageblock *pb)
 	return false;
 }
 
+/* Most have none; then one look at each reason will do. */
+static bool kept_none(const struct mhp *m, const struct pageblock *pb)
+{
+	uint64_t status = block_status(pb->blk);
+	uint64_t first = (uint64_t)pb->index << m->layout.pageblock_order;
+
+	return !block_has(status, BLOCK_BOOT | BLOCK_GAPS) &&
+	       first >= block_memmap_pages(status) &&
+	       !mhp_port_load_seq(&m->bad_top) &&
+	       !pageblock_withheld(mhp_port_load_seq(pb->word));
+}
+
 uint32_t pageblock_nr_kept(const struct mhp *m, const struct pageblock *pb)
 {
 	uint32_t row, nr = 0;
 
+	if (kept_none(m, pb))
+		return 0;
 	for (row = 0; row < pageblock_nr_rows(m); row++)
 		nr += word_popcount(pageblock_kept(m, pb, row));
 	return nr;
