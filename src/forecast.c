@@ -6,6 +6,8 @@
  */
 #include "block.h"
 #include "desc.h"
+#include "elsewhere.h"
+#include "isolate.h"
 #include "libc.h"
 #include "offline.h"
 #include "text.h"
@@ -42,18 +44,23 @@ static void forecast_first(struct mhp *m, const struct frame_head *head,
 	owner_report(m, head, mhp_port_load(head->desc), answer->pins, first);
 }
 
-/* What one pass over a block found. */
+/* What one pass over a block looks for, and what it found. */
 struct forecast_pass {
+	struct mhp_range range;
+	struct mhp_blocker *blockers;
+	uint32_t max_blockers;
+	bool patient;
+	struct mhp_report *first;
 	struct mhp_forecast sums;
 	uint32_t nr_stored;
-	bool unmovable;	 /* saw pages without an owner that moves */
-	uint64_t digest; /* of where they are */
+	bool unmovable;		/* saw pages without an owner that moves */
+	uint64_t digest;	/* of where they are */
+	struct owner_ref asked; /* the last one */
 };
 
 static void forecast_block(struct mhp *m, const struct frame_head *head,
 			   const struct owner_answer *answer,
-			   struct mhp_blocker *blockers, uint32_t max_blockers,
-			   struct mhp_report *first, struct forecast_pass *pass)
+			   struct forecast_pass *pass)
 {
 	pass->sums.nr_blockers++;
 	pass->sums.nr_blocked_pages += head->nr_pages;
@@ -63,42 +70,117 @@ static void forecast_block(struct mhp *m, const struct frame_head *head,
 				       UINT64_C(0x9e3779b97f4a7c15) +
 			       head->order;
 	}
-	forecast_first(m, head, answer, first);
-	if (pass->nr_stored < max_blockers)
+	forecast_first(m, head, answer, pass->first);
+	if (pass->nr_stored < pass->max_blockers)
 		blocker_fill(m, head, answer->pins,
-			     &blockers[pass->nr_stored++]);
+			     &pass->blockers[pass->nr_stored++]);
+}
+
+static bool forecast_moves(const struct forecast_pass *pass,
+			   const struct owner_answer *answer)
+{
+	return answer->moves && (!answer->pins || pass->patient);
+}
+
+static void forecast_head(struct mhp *m, const struct frame_head *head,
+			  struct forecast_pass *pass)
+{
+	struct owner_answer answer = owner_ask(m, head,
+					       mhp_port_load(head->desc));
+
+	if (!forecast_moves(pass, &answer)) {
+		forecast_block(m, head, &answer, pass);
+		return;
+	}
+	pass->sums.nr_allocations_to_move++;
+	pass->sums.nr_pages_to_move += head->nr_pages;
+}
+
+/* ---- single pages, of which there can be many ---- */
+
+/* Pages in a row of a pageblock that holds nothing but single pages. Most
+ * belong to the owner of the one before. */
+static void forecast_row(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+			 uint64_t bits, struct forecast_pass *pass)
+{
+	uint64_t nr = 0;
+
+	for (; bits; bits &= bits - 1) {
+		struct frame_head head = {
+			.pfn = pfn + (unsigned int)__builtin_ctzll(bits),
+			.nr_pages = 1,
+		};
+		struct owner_answer answer;
+		uint64_t desc;
+
+		head.desc = desc_word(m, blk, head.pfn);
+		desc = mhp_port_load(head.desc);
+		if (desc_owner(desc) != pass->asked.owner)
+			owner_look_up(m, desc_owner(desc), &pass->asked);
+		answer = owner_ask_page(m, &pass->asked, head.pfn,
+					desc_cookie(desc));
+		if (forecast_moves(pass, &answer))
+			nr++;
+		else
+			forecast_block(m, &head, &answer, pass);
+	}
+	pass->sums.nr_allocations_to_move += nr;
+	pass->sums.nr_pages_to_move += nr;
+}
+
+/* Whether a pageblock is all in the range. */
+static bool forecast_is_whole(const struct mhp *m, mhp_pfn_t pfn,
+			      const struct forecast_pass *pass)
+{
+	return !(pfn & (m->layout.pageblock_pages - 1)) &&
+	       pfn >= pass->range.start_pfn &&
+	       pfn + m->layout.pageblock_pages <=
+		       mhp_range_end_pfn(pass->range);
+}
+
+/* The pageblock that begins at @pfn, if it holds nothing, or single pages only,
+ * so that its rows say all that there is to say. Return: whether that is so. */
+static bool forecast_plain(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+			   struct forecast_pass *pass)
+{
+	struct pageblock pb = pageblock_of(m, blk, pfn);
+	uint64_t word = mhp_port_load_seq(pb.word);
+	uint32_t row;
+
+	if (pb.index < pageblock_first(m, blk) ||
+	    !(word & (PB_SMALL | PB_HUGE | PB_OPENING)))
+		return true;
+	if (word & (PB_HUGE | PB_OPENING | PB_MIXED | PB_RUNS))
+		return false;
+	for (row = 0; row < pageblock_nr_rows(m); row++)
+		forecast_row(m, blk, pfn + ((uint64_t)row * 64),
+			     mhp_port_load_seq(&pb.rows[row]), pass);
+	return true;
 }
 
 /* An allocation that begins before the range may reach into it. */
-static struct forecast_pass forecast_look(struct mhp *m, struct mhp_block *blk,
-					  struct mhp_range range,
-					  struct mhp_blocker *blockers,
-					  uint32_t max_blockers, bool patient,
-					  struct mhp_report *first)
+static void forecast_look(struct mhp *m, struct mhp_block *blk,
+			  struct forecast_pass *pass)
 {
-	struct forecast_pass pass = {.nr_stored = 0};
-	mhp_pfn_t pfn = range.start_pfn &
-			~(mhp_pfn_t)(m->layout.pageblock_pages - 1);
-	mhp_pfn_t end = mhp_range_end_pfn(range);
+	mhp_pfn_t mask = m->layout.pageblock_pages - 1;
+	mhp_pfn_t pfn = pass->range.start_pfn & ~mask;
+	mhp_pfn_t end = mhp_range_end_pfn(pass->range);
 	struct frame_head head;
 
-	while (pfn < end && frame_next_head(m, blk, pfn, &head) &&
-	       head.pfn < end) {
-		struct owner_answer answer;
+	while (pfn < end) {
+		mhp_pfn_t next = (pfn | mask) + 1;
 
-		pfn = head.pfn + head.nr_pages;
-		if (pfn <= range.start_pfn)
-			continue;
-		answer = owner_ask(m, &head, mhp_port_load(head.desc));
-		if (!answer.moves || (answer.pins && !patient)) {
-			forecast_block(m, &head, &answer, blockers,
-				       max_blockers, first, &pass);
+		if (forecast_is_whole(m, pfn, pass) &&
+		    forecast_plain(m, blk, pfn, pass)) {
+			pfn = next;
 			continue;
 		}
-		pass.sums.nr_allocations_to_move++;
-		pass.sums.nr_pages_to_move += head.nr_pages;
+		if (!frame_next_head(m, blk, pfn, &head) || head.pfn >= end)
+			return;
+		pfn = head.pfn < next ? head.pfn + head.nr_pages : next;
+		if (head.pfn < next && pfn > pass->range.start_pfn)
+			forecast_head(m, &head, pass);
 	}
-	return pass;
 }
 
 /* A page that looks unmovable may be in the middle of being freed, its
@@ -109,12 +191,18 @@ uint32_t forecast_walk(struct mhp *m, struct mhp_block *blk,
 		       struct mhp_blocker *blockers, uint32_t max_blockers,
 		       bool patient, struct mhp_report *first)
 {
-	struct forecast_pass pass, before;
+	const struct forecast_pass ask = {
+		.range = range,
+		.blockers = blockers,
+		.max_blockers = max_blockers,
+		.patient = patient,
+		.first = first,
+	};
+	struct forecast_pass pass = ask, before;
 	unsigned int tries = FORECAST_TRIES;
 
 	m->ops->synchronize(m->ops_ctx);
-	pass = forecast_look(m, blk, range, blockers, max_blockers, patient,
-			     first);
+	forecast_look(m, blk, &pass);
 	do {
 		before = pass;
 		if (!pass.unmovable)
@@ -122,24 +210,13 @@ uint32_t forecast_walk(struct mhp *m, struct mhp_block *blk,
 		if (first)
 			first->why = MHP_WHY_NONE;
 		m->ops->synchronize(m->ops_ctx);
-		pass = forecast_look(m, blk, range, blockers, max_blockers,
-				     patient, first);
+		pass = ask;
+		forecast_look(m, blk, &pass);
 	} while (pass.digest != before.digest && --tries);
 	pass.sums.bytes_to_move = mhp_bytes_from_pages(
 		&m->geometry, pass.sums.nr_pages_to_move);
 	*forecast = pass.sums;
 	return pass.nr_stored;
-}
-
-static uint64_t forecast_free_elsewhere(struct mhp *m, uint64_t block_id)
-{
-	struct mhp_block_info info;
-	uint64_t id = 0, nr = 0;
-
-	for (; !mhp_block_next(m, &id); id++)
-		if (id != block_id && !mhp_block_query(m, id, &info))
-			nr += info.nr_free;
-	return nr;
 }
 
 static int forecast_locked(struct mhp *m, uint64_t block_id,
@@ -149,6 +226,7 @@ static int forecast_locked(struct mhp *m, uint64_t block_id,
 {
 	struct mhp_block *blk = block_find(m, block_id);
 	enum mhp_block_state life;
+	struct mhp_range range;
 	uint32_t nr;
 
 	if (!blk)
@@ -161,10 +239,15 @@ static int forecast_locked(struct mhp *m, uint64_t block_id,
 	if (life != MHP_BLOCK_ONLINE)
 		return report_set(report, MHP_ERR_BUSY, MHP_STAGE_FORECAST,
 				  MHP_WHY_TRANSITION, blk->start_pfn);
-	nr = forecast_walk(
-		m, blk, mhp_range_make(blk->start_pfn, m->layout.block_pages),
-		forecast, blockers, max_blockers, false, NULL);
-	forecast->nr_free_elsewhere = forecast_free_elsewhere(m, block_id);
+	range = mhp_range_make(blk->start_pfn, m->layout.block_pages);
+	*forecast = (struct mhp_forecast){.nr_blockers = 0};
+	/* Without a page in use there is no descriptor to read. */
+	if (!isolate_used(m, blk, range))
+		return 0;
+	nr = forecast_walk(m, blk, range, forecast, blockers, max_blockers,
+			   false, NULL);
+	forecast->nr_free_elsewhere = elsewhere_free(
+		m, blk, forecast->nr_pages_to_move);
 	return (int)nr;
 }
 

@@ -50,6 +50,17 @@ void owner_init(struct mhp *m)
 	owner_store(m, OWNER_MEMMAP, &owner_memmap_ops, NULL);
 }
 
+void owner_look_up(const struct mhp *m, uint16_t owner, struct owner_ref *ref)
+{
+	const struct mhp_owner_ops *ops = owner_ops(m, owner);
+
+	*ref = (struct owner_ref){.owner = owner};
+	if (!ops || !ops->move)
+		return;
+	ref->ops = ops;
+	ref->ctx = m->owners[owner].ctx;
+}
+
 struct owner_answer owner_ask(struct mhp *m, const struct frame_head *head,
 			      uint64_t desc)
 {

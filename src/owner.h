@@ -7,6 +7,7 @@
 #define MHP_SRC_OWNER_H
 
 #include "frame.h"
+#include "mhp/owner.h"
 
 /** What an allocation's owner says of it. */
 struct owner_answer {
@@ -21,6 +22,28 @@ void owner_init(struct mhp *m);
  * owner. @desc: the allocation's descriptor as it was seen */
 struct owner_answer owner_ask(struct mhp *m, const struct frame_head *head,
 			      uint64_t desc);
+
+/** An owner that was looked up, for as long as the mutex is held. */
+struct owner_ref {
+	uint16_t owner;
+	const struct mhp_owner_ops *ops; /* NULL: nobody, or who never moves */
+	void *ctx;
+};
+
+/** owner_look_up() - who a number is. [mutex] */
+void owner_look_up(const struct mhp *m, uint16_t owner, struct owner_ref *ref);
+
+/** owner_ask_page() - owner_ask() for a single page. [mutex] */
+static inline struct owner_answer owner_ask_page(struct mhp *m,
+						 const struct owner_ref *ref,
+						 mhp_pfn_t pfn, uint64_t cookie)
+{
+	struct owner_answer answer = {.moves = ref->ops != NULL};
+
+	if (answer.moves && ref->ops->pins)
+		answer.pins = ref->ops->pins(ref->ctx, m, pfn, 0, cookie);
+	return answer;
+}
 
 /** owner_report() - put an allocation and its owner into a report; likewise */
 void owner_report(struct mhp *m, const struct frame_head *head, uint64_t desc,

@@ -45,7 +45,7 @@ static void test_moves(struct machine *mc)
 	assert_int_equal(f.nr_allocations_to_move, 12);
 	assert_int_equal(f.nr_blockers, 0);
 	assert_int_equal(f.nr_blocked_pages, 0);
-	assert_true(f.nr_free_elsewhere > used);
+	assert_int_equal(f.nr_free_elsewhere, used);
 	before = stat_now(mc);
 	assert_int_equal(
 		mhp_block_offline(mc->m, FIRST_BLOCK, MHP_NO_DEADLINE, NULL),
@@ -56,18 +56,45 @@ static void test_moves(struct machine *mc)
 	shelf_close(shelf);
 }
 
-/* Free pages elsewhere are those that the movable pages could go to. */
-static void test_elsewhere(struct machine *mc)
+/* The free pages of all blocks but one. */
+static uint64_t free_beside(struct machine *mc, uint64_t block_id)
 {
-	struct mhp_forecast f;
 	uint64_t id = 0, nr = 0;
 
-	plug(mc, FIRST_BLOCK, 2, MHP_PLACEMENT_BLOCK, MHP_ONLINE_MOVABLE);
 	for (; !mhp_block_next(mc->m, &id); id++)
-		if (id != FIRST_BLOCK)
+		if (id != block_id)
 			nr += block_info(mc, id).nr_free;
+	return nr;
+}
+
+/* Free pages elsewhere are counted as far as they are needed: with more free
+ * pages than that, with fewer, with none. */
+static void test_elsewhere(struct machine *mc)
+{
+	struct mhp_request request = {0};
+	struct mhp_forecast f;
+	struct shelf *shelf;
+	uint64_t nr, left;
+	mhp_pfn_t pfn;
+
+	plug(mc, FIRST_BLOCK, 1, MHP_PLACEMENT_BLOCK, MHP_ONLINE_MOVABLE);
+	shelf = shelf_open(mc);
 	assert_int_equal(forecast(mc, &f, NULL, 0), 0);
-	assert_int_equal(f.nr_free_elsewhere, nr);
+	assert_int_equal(f.nr_free_elsewhere, 0);
+	shelf_fill(shelf, FIRST_BLOCK, 0, 8);
+	nr = free_beside(mc, FIRST_BLOCK);
+	for (left = nr; left > 4; left--)
+		assert_int_equal(mhp_frame_alloc(mc->m, &request, &pfn), 0);
+	while (left < UINT64_MAX) {
+		assert_int_equal(free_beside(mc, FIRST_BLOCK), left);
+		assert_int_equal(forecast(mc, &f, NULL, 0), 0);
+		assert_int_equal(f.nr_pages_to_move, 8);
+		assert_int_equal(f.nr_free_elsewhere, left);
+		if (left--)
+			assert_int_equal(mhp_frame_alloc(mc->m, &request, &pfn),
+					 0);
+	}
+	shelf_close(shelf);
 }
 
 static int compare_pfns(const void *a, const void *b)

@@ -330,7 +330,10 @@ struct mhp_forecast {
 	uint64_t nr_allocations_to_move;
 	uint64_t nr_blockers; /* all of them, also those not listed */
 	uint64_t nr_blocked_pages;
-	uint64_t nr_free_elsewhere; /* pages movable memory could go to */
+	/* Free pages that these could go to: nr_pages_to_move if there are as
+	 * many, else what was found. A zone that is all but full is not looked
+	 * through to its end. */
+	uint64_t nr_free_elsewhere;
 };
 
 /**
