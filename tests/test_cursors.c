@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What processors prefer is nobody's: with the cursors of many parked in a
- * block, its pages are all there when it is isolated, it goes offline and leaves
- * without anybody allocating or freeing, and the cursors lead nowhere then. The
+ * block, its pages are all there when it is isolated, it goes offline and
+ * leaves without anybody allocating or freeing, and the cursors lead nowhere then. The
  * same with pages in hand, and with bulks in flight.
  *
  * A thread is a processor here (port/hosted).
@@ -93,7 +93,7 @@ static void crowd_do(struct crowd *crowd, void (*what)(struct member *me))
 		assert_int_equal(crowd->members[i].nr_wrong, 0);
 }
 
-/* All boot memory is taken, so that who allocates does so in what is plugged. */
+/* All boot memory is taken: who allocates does so in what is plugged. */
 static void crowd_take_boot(struct crowd *crowd)
 {
 	struct machine *mc = crowd->mc;

@@ -9,8 +9,8 @@
  * done and before it is taken back. What an allocation reads of it before and
  * after says which isolations it ran under.
  *
- * MHP_TEST_SEED: where to start. MHP_TEST_ROUNDS: how many isolations; a million
- * if it is not set, a tenth under the thread sanitizer. Under valgrind 2000
+ * MHP_TEST_SEED: where to start. MHP_TEST_ROUNDS: how many isolations, else a
+ * million, a tenth of that under the thread sanitizer. Under valgrind 2000
  * take some seconds.
  */
 #include "src/isolate.h"

@@ -11,6 +11,7 @@
 #include "range_support.h"
 
 #define STEPS_DEFAULT 3000
+#define RESERVES_EVERY 500
 /* A look at everything once in so many steps; the checker runs after each. */
 #define VERIFY_EVERY 37
 
@@ -48,6 +49,9 @@ static void test_random(struct machine *mc)
 	machine_end(mc); /* the world has its own */
 	w = world_start(mc->c, 1);
 	for (i = 0; i < steps; i++) {
+		/* By turns with reserves, and with what is free for all. */
+		if (i % RESERVES_EVERY == 0)
+			set_reserves(&w->mc, i / RESERVES_EVERY % 2 ? 32 : 0);
 		do_something(w);
 		check_ok(&w->mc);
 		if (i % VERIFY_EVERY == 0)

@@ -357,6 +357,20 @@ static bool zone_allowed(const struct mhp_request *r, unsigned int zone)
 	return zone <= limit;
 }
 
+/* Whether the zone may keep for others what looks as if it would do: how much
+ * of its reserve is there is not looked at here. */
+static bool zone_keeps(struct world *w, const struct mhp_request *r,
+		       const struct mhp_page_info *info)
+{
+	unsigned int limit = r->zone_limit;
+
+	if (!limit)
+		limit = r->mobility == MHP_MOVABLE ? MHP_ZONE_MOVABLE
+						   : MHP_ZONE_NORMAL;
+	return zone_info(&w->mc, info->node, (enum mhp_zone_type)info->zone)
+		       .nr_reserve[limit] >= mhp_pageblock_pages(w->mc.g);
+}
+
 static bool node_allowed(const struct mhp_request *r, unsigned int node)
 {
 	if (r->node_mask && !(r->node_mask >> node & 1))
@@ -397,6 +411,8 @@ static bool pageblock_could_serve(struct world *w, mhp_pfn_t start,
 		return false;
 	if (r->mobility == MHP_UNMOVABLE &&
 	    !pageblock_takes_unmovable(w, start))
+		return false;
+	if (zone_keeps(w, r, &info))
 		return false;
 	for (pfn = start; pfn < end; pfn += UINT64_C(1) << align) {
 		if (r->limit_pfn &&
