@@ -58,13 +58,13 @@ static int add_check_limit(const struct mhp *m, struct mhp_range range,
 static int add_check_overlap(struct mhp *m, struct mhp_range range,
 			     struct mhp_report *report)
 {
-	struct mhp_block *blk = section_next_block(m, range.start_pfn);
+	struct mhp_block *blk = section_range_block(m, range, range.start_pfn);
 	const struct mhp_device *dev = device_overlap(m, range);
 
 	if (dev)
 		return report_set(report, MHP_ERR_EXIST, MHP_STAGE_ADD,
 				  MHP_WHY_OVERLAP, dev->range.start_pfn);
-	if (!blk || blk->start_pfn >= mhp_range_end_pfn(range))
+	if (!blk)
 		return 0;
 	return report_set(report, MHP_ERR_EXIST, MHP_STAGE_ADD, MHP_WHY_OVERLAP,
 			  blk->start_pfn);

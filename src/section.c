@@ -98,35 +98,54 @@ void section_unpublish(struct mhp *m, struct mhp_block *blk)
 	section_set(m, blk, NULL);
 }
 
-struct mhp_block *section_next_block(struct mhp *m, mhp_pfn_t pfn)
+/* The block of the first entry from section @section on, before @end, in its
+ * leaf. */
+static struct mhp_block *section_in_leaf(struct mhp *m, uint64_t section,
+					 uint64_t end)
 {
-	uint64_t step = mhp_section_pages(&m->geometry);
+	void **leaf = (void **)mhp_port_load_ptr(
+		&m->root[section >> m->leaf_order]);
+	uint64_t last = section | m->leaf_mask;
 
-	pfn &= ~(step - 1);
-	while (section_root(m, pfn) < m->nr_root) {
-		struct mhp_block *blk;
+	for (; leaf && section <= last && section < end; section++) {
+		void *entry = mhp_port_load_ptr(&leaf[section & m->leaf_mask]);
 
-		if (!mhp_port_load_ptr(&m->root[section_root(m, pfn)])) {
-			pfn = section_leaf_end(m, pfn);
-			continue;
-		}
-		blk = section_block(m, pfn);
-		if (blk)
-			return blk;
-		pfn += step;
+		if (entry)
+			return (struct mhp_block *)entry;
 	}
 	return NULL;
+}
+
+/* The first block from the section of @pfn on, before section @end. */
+static struct mhp_block *section_first(struct mhp *m, mhp_pfn_t pfn,
+				       uint64_t end)
+{
+	uint64_t section = pfn >> m->section_order;
+	uint64_t known = m->nr_root << m->leaf_order;
+	struct mhp_block *blk = NULL;
+
+	if (end > known)
+		end = known;
+	for (; !blk && section < end; section = (section | m->leaf_mask) + 1)
+		blk = section_in_leaf(m, section, end);
+	return blk;
+}
+
+struct mhp_block *section_next_block(struct mhp *m, mhp_pfn_t pfn)
+{
+	return section_first(m, pfn, UINT64_MAX);
 }
 
 struct mhp_block *section_range_block(struct mhp *m, struct mhp_range range,
 				      mhp_pfn_t pfn)
 {
+	mhp_pfn_t end = mhp_range_end_pfn(range);
 	struct mhp_block *blk;
 
-	if (pfn >= mhp_range_end_pfn(range))
+	if (pfn >= end)
 		return NULL;
-	blk = section_next_block(m, pfn);
-	return blk && blk->start_pfn < mhp_range_end_pfn(range) ? blk : NULL;
+	blk = section_first(m, pfn, ((end - 1) >> m->section_order) + 1);
+	return blk && blk->start_pfn < end ? blk : NULL;
 }
 
 struct mhp_block *section_prev_block(struct mhp *m, mhp_pfn_t pfn)

@@ -31,6 +31,18 @@ static inline struct mhp_block *section_block(const struct mhp *m,
 		&leaf[pfn >> m->section_order & m->leaf_mask]);
 }
 
+/** section_leaf() - number of the leaf that a page is in, below nr_root */
+static inline uint64_t section_leaf(const struct mhp *m, mhp_pfn_t pfn)
+{
+	return pfn >> m->root_order;
+}
+
+/** section_leaf_start() - the first page of a leaf */
+static inline mhp_pfn_t section_leaf_start(const struct mhp *m, uint64_t leaf)
+{
+	return leaf << m->root_order;
+}
+
 /** section_leaf_bytes() - size of a leaf */
 static inline uint64_t section_leaf_bytes(const struct mhp *m)
 {
@@ -55,8 +67,9 @@ void section_unpublish(struct mhp *m, struct mhp_block *blk);
  * section or under the mutex */
 struct mhp_block *section_next_block(struct mhp *m, mhp_pfn_t pfn);
 
-/** section_range_block() - the first block of a range at or behind @pfn, or
- * NULL; inside a section or under the mutex */
+/** section_range_block() - the first block that begins in a range, at or behind
+ * @pfn, or NULL; looks no further than the range. Inside a section or under the
+ * mutex */
 struct mhp_block *section_range_block(struct mhp *m, struct mhp_range range,
 				      mhp_pfn_t pfn);
 
