@@ -28,6 +28,7 @@ struct plan {
 	uint64_t cursors_bytes;
 	uint64_t zones_offset;
 	uint64_t zones_bytes;
+	uint64_t in_leaf_offset;
 	uint64_t node_blocks_offset;
 	uint64_t order_offset;
 	uint64_t boot_offset;
@@ -77,6 +78,8 @@ static struct plan plan_make(const struct mhp_config *config)
 	plan.cursors_offset = plan_part(&at, plan.cursors_bytes);
 	plan.zones_bytes = nr_nodes * MHP_NR_ZONES * sizeof(struct zone);
 	plan.zones_offset = plan_part(&at, plan.zones_bytes);
+	plan.in_leaf_offset = plan_part(
+		&at, nr_nodes * MHP_NR_ZONES * plan.nr_root * sizeof(uint32_t));
 	plan.node_blocks_offset = plan_part(&at, nr_nodes * sizeof(mhp_word_t));
 	plan.order_offset = plan_part(&at, nr_nodes * nr_nodes);
 	plan.boot_offset = plan_part(
@@ -274,6 +277,14 @@ static void init_cursors(struct mhp *m, uint64_t nr)
 					MHP_PFN_NONE);
 }
 
+static void init_zones(struct mhp *m, uint32_t *in_leaf)
+{
+	uint64_t i;
+
+	for (i = 0; i < (uint64_t)m->geometry.nr_nodes * MHP_NR_ZONES; i++)
+		m->zones[i].in_leaf = in_leaf + i * m->nr_root;
+}
+
 static void init_parts(struct mhp *m, uint8_t *buffer,
 		       const struct mhp_config *config)
 {
@@ -298,6 +309,7 @@ static void init_parts(struct mhp *m, uint8_t *buffer,
 	m->bad = (mhp_word_t *)(void *)(buffer + plan.bad_offset);
 	m->max_bad = plan.max_bad;
 	init_cursors(m, plan.cursors_bytes / sizeof(struct cursors));
+	init_zones(m, (uint32_t *)(void *)(buffer + plan.in_leaf_offset));
 }
 
 static void init_config(struct mhp *m, const struct mhp_config *config)

@@ -71,43 +71,98 @@ static void zone_add(struct mhp *m, struct mhp_block *blk, unsigned int node,
 		zone->nr_early_present += share.nr_present;
 	group_account(m, blk, type, (int64_t)share.nr_present);
 	zone->nr_managed += share.nr_managed;
+	if (share.nr_present)
+		zone->in_leaf[section_leaf(m, blk->start_pfn)]++;
 	reserve_update(m, node);
 }
 
-/* Extent of the first block from @pfn on that has pages in the zone. */
-static struct mhp_range zone_first(struct mhp *m, mhp_pfn_t pfn,
-				   mhp_pfn_t end_pfn, unsigned int node,
-				   enum mhp_zone_type type)
-{
-	while (pfn < end_pfn) {
-		struct mhp_block *blk = section_next_block(m, pfn);
-		struct zone_share share;
+/* A part of the addresses, and the zone that is looked for in it. */
+struct zone_walk {
+	mhp_pfn_t start_pfn;
+	mhp_pfn_t end_pfn;
+	unsigned int node;
+	enum mhp_zone_type type;
+	bool all; /* look into leaves, whatever is said of them */
+};
 
-		if (!blk || blk->start_pfn >= end_pfn)
+/* Cut what there is nothing of the zone in off the start. */
+static void walk_skip_up(struct mhp *m, struct zone_walk *w)
+{
+	const uint32_t *in_leaf = zone_of(m, w->node, w->type)->in_leaf;
+	uint64_t first = section_leaf(m, w->start_pfn), leaf = first;
+	uint64_t last = section_leaf(m, w->end_pfn - 1);
+
+	while (!w->all && leaf <= last && !in_leaf[leaf])
+		leaf++;
+	if (leaf > first)
+		w->start_pfn = section_leaf_start(m, leaf);
+}
+
+/* Likewise off the end. */
+static void walk_skip_down(struct mhp *m, struct zone_walk *w)
+{
+	const uint32_t *in_leaf = zone_of(m, w->node, w->type)->in_leaf;
+	uint64_t first = section_leaf(m, w->start_pfn);
+	uint64_t last = section_leaf(m, w->end_pfn - 1), end = last + 1;
+
+	while (!w->all && end > first && !in_leaf[end - 1])
+		end--;
+	if (end <= last)
+		w->end_pfn = section_leaf_start(m, end);
+}
+
+/* What a block has in the zone; nothing, for most others. */
+static struct zone_share walk_share(struct mhp *m, const struct zone_walk *w,
+				    struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+
+	if (!block_has(status, BLOCK_MANY) &&
+	    (block_zone(status) != w->type || block_node(status) != w->node))
+		return (struct zone_share){{0, 0}, 0, 0};
+	return zone_share(m, blk, w->node, w->type);
+}
+
+/* Extent of the first block that has pages in the zone. */
+static struct mhp_range zone_first(struct mhp *m, struct zone_walk w)
+{
+	while (w.start_pfn < w.end_pfn) {
+		struct zone_share share;
+		struct mhp_block *blk;
+
+		walk_skip_up(m, &w);
+		if (w.start_pfn >= w.end_pfn)
 			break;
-		share = zone_share(m, blk, node, type);
+		blk = section_range_block(
+			m, mhp_range_make(w.start_pfn, w.end_pfn - w.start_pfn),
+			w.start_pfn);
+		if (!blk)
+			break;
+		share = walk_share(m, &w, blk);
 		if (share.nr_present)
 			return share.extent;
-		pfn = blk->start_pfn + m->layout.block_pages;
+		w.start_pfn = blk->start_pfn + m->layout.block_pages;
 	}
 	return mhp_range_make(0, 0);
 }
 
-/* Extent of the last block before @end_pfn that has pages in the zone. */
-static struct mhp_range zone_last(struct mhp *m, mhp_pfn_t start_pfn,
-				  mhp_pfn_t end_pfn, unsigned int node,
-				  enum mhp_zone_type type)
+/* Extent of the last block that has pages in the zone. */
+static struct mhp_range zone_last(struct mhp *m, struct zone_walk w)
 {
-	while (end_pfn > start_pfn) {
-		struct mhp_block *blk = section_prev_block(m, end_pfn - 1);
+	while (w.end_pfn > w.start_pfn) {
 		struct zone_share share;
+		struct mhp_block *blk;
 
+		walk_skip_down(m, &w);
+		if (w.end_pfn <= w.start_pfn)
+			break;
+		blk = section_prev_block(m, w.end_pfn - 1);
 		if (!blk)
 			break;
-		share = zone_share(m, blk, node, type);
+		share = walk_share(m, &w, blk);
 		if (share.nr_present)
 			return share.extent;
-		end_pfn = blk->start_pfn;
+		w.end_pfn = blk->start_pfn;
 	}
 	return mhp_range_make(0, 0);
 }
@@ -119,17 +174,21 @@ static void zone_shrink(struct mhp *m, struct mhp_range gone, unsigned int node,
 	struct zone *zone = zone_of(m, node, type);
 	mhp_pfn_t start = zone->span.start_pfn;
 	mhp_pfn_t end = mhp_range_end_pfn(zone->span);
+	struct zone_walk w = {.end_pfn = end, .node = node, .type = type};
 
 	if (!zone->nr_present) {
 		zone->span = mhp_range_make(0, 0);
 		return;
 	}
-	if (gone.start_pfn == start)
-		start = zone_first(m, mhp_range_end_pfn(gone), end, node, type)
-				.start_pfn;
-	if (mhp_range_end_pfn(gone) == end)
-		end = mhp_range_end_pfn(
-			zone_last(m, start, gone.start_pfn, node, type));
+	if (gone.start_pfn == start) {
+		w.start_pfn = mhp_range_end_pfn(gone);
+		start = zone_first(m, w).start_pfn;
+	}
+	if (mhp_range_end_pfn(gone) == end) {
+		w.start_pfn = start;
+		w.end_pfn = gone.start_pfn;
+		end = mhp_range_end_pfn(zone_last(m, w));
+	}
 	zone->span = mhp_range_make(start, end - start);
 }
 
@@ -167,6 +226,8 @@ void zone_unaccount(struct mhp *m, struct mhp_block *blk)
 		zone->nr_early_present -= share.nr_present;
 	group_account(m, blk, type, -(int64_t)share.nr_present);
 	zone->nr_managed -= share.nr_managed;
+	if (share.nr_present)
+		zone->in_leaf[section_leaf(m, blk->start_pfn)]--;
 	reserve_update(m, node);
 	zone_shrink(m, share.extent, node, type);
 }
@@ -240,9 +301,14 @@ void zone_unlink(struct mhp *m, struct mhp_block *blk)
 struct mhp_range zone_extent(struct mhp *m, unsigned int node,
 			     enum mhp_zone_type zone)
 {
-	mhp_pfn_t start, end;
+	const struct zone_walk w = {
+		.end_pfn = m->max_pfn,
+		.node = node,
+		.type = zone,
+		.all = true,
+	};
+	mhp_pfn_t start = zone_first(m, w).start_pfn;
 
-	start = zone_first(m, 0, m->max_pfn, node, zone).start_pfn;
-	end = mhp_range_end_pfn(zone_last(m, 0, m->max_pfn, node, zone));
-	return mhp_range_make(start, end - start);
+	return mhp_range_make(start,
+			      mhp_range_end_pfn(zone_last(m, w)) - start);
 }
