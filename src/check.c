@@ -144,17 +144,17 @@ static int check_chain(struct mhp *m, const struct span *span,
 	while (pfn != MHP_PFN_NONE) {
 		struct mhp_block *backing = section_block(m, pfn);
 		struct mhp_page_info info;
-		uint64_t cookie;
 
 		mhp_frame_query(m, pfn, &info);
 		if (!backing || info.use != MHP_PAGE_ALLOCATED ||
 		    info.owner != OWNER_MEMMAP || info.head_pfn != pfn)
 			return check_broken(report, 16, pfn);
 		nr_pages += UINT64_C(1) << info.order;
-		cookie = info.cookie;
-		pfn = cookie == MHP_COOKIE_MAX ? MHP_PFN_NONE : cookie;
 		if (nr_pages > 2 * nr_needed)
 			break;
+		pfn = vmemmap_next(m, pfn);
+		if (pfn == MHP_PFN_NONE && info.cookie != span->range.start_pfn)
+			return check_broken(report, 16, span->range.start_pfn);
 	}
 	if (nr_pages < nr_needed || (nr_pages && nr_pages >= 2 * nr_needed))
 		return check_broken(report, 16, span->range.start_pfn);

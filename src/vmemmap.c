@@ -8,6 +8,10 @@
 #include "frame.h"
 #include "section.h"
 
+/* Of the last piece of a chain the cookie is the first page that is described.
+ * Memmaps ask for no alignment. */
+#define CHAIN_END desc_aligned(1)
+
 bool vmemmap_fills_window(const struct mhp *m, struct mhp_range range)
 {
 	uint64_t mask = mhp_page_bytes(&m->geometry) - 1;
@@ -134,20 +138,25 @@ static unsigned int vmemmap_order_of(struct mhp *m, mhp_pfn_t pfn)
 	return info.order;
 }
 
-static void vmemmap_link(struct mhp *m, mhp_pfn_t pfn, mhp_pfn_t next)
+static uint64_t vmemmap_word(struct mhp *m, mhp_pfn_t pfn)
 {
-	uint64_t cookie = next == MHP_PFN_NONE ? MHP_COOKIE_MAX : next;
-
-	mhp_port_store(desc_word(m, section_block(m, pfn), pfn),
-		       desc_make(OWNER_MEMMAP, cookie));
+	return mhp_port_load(desc_word(m, section_block(m, pfn), pfn));
 }
 
 mhp_pfn_t vmemmap_next(struct mhp *m, mhp_pfn_t pfn)
 {
-	uint64_t word = mhp_port_load(desc_word(m, section_block(m, pfn), pfn));
+	uint64_t word = vmemmap_word(m, pfn);
 
-	return desc_cookie(word) == MHP_COOKIE_MAX ? MHP_PFN_NONE
-						   : desc_cookie(word);
+	return word & CHAIN_END ? MHP_PFN_NONE : desc_cookie(word);
+}
+
+mhp_pfn_t vmemmap_described(struct mhp *m, mhp_pfn_t pfn)
+{
+	mhp_pfn_t next;
+
+	while ((next = vmemmap_next(m, pfn)) != MHP_PFN_NONE)
+		pfn = next;
+	return desc_cookie(vmemmap_word(m, pfn));
 }
 
 static void vmemmap_free_chain(struct mhp *m, struct span *span)
@@ -170,7 +179,13 @@ static void vmemmap_free_chain(struct mhp *m, struct span *span)
 static void vmemmap_chain(struct mhp *m, struct span *span, mhp_pfn_t pfn,
 			  unsigned int order)
 {
-	vmemmap_link(m, pfn, span->memmap_pfn);
+	uint64_t word = span->memmap_pfn == MHP_PFN_NONE
+				? desc_make(OWNER_MEMMAP,
+					    span->range.start_pfn) |
+					  CHAIN_END
+				: desc_make(OWNER_MEMMAP, span->memmap_pfn);
+
+	mhp_port_store(desc_word(m, section_block(m, pfn), pfn), word);
 	span->memmap_pfn = pfn;
 	m->existing_memmap_bytes += mhp_bytes_from_pages(&m->geometry,
 							 UINT64_C(1) << order);

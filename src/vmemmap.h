@@ -11,7 +11,8 @@
  * desc_word() is the one accessor of a block's.
  *
  * A memmap in existing memory is a chain of allocations of the engine itself:
- * the cookie of each is the pfn of the next.
+ * the cookie of each is the pfn of the next, that of the last the first page
+ * that is described.
  */
 #ifndef MHP_SRC_VMEMMAP_H
 #define MHP_SRC_VMEMMAP_H
@@ -89,6 +90,10 @@ void vmemmap_release_existing(struct mhp *m, struct span *span);
 /** vmemmap_next() - the piece behind one of a memmap in existing memory, or
  * MHP_PFN_NONE. [mutex] */
 mhp_pfn_t vmemmap_next(struct mhp *m, mhp_pfn_t pfn);
+
+/** vmemmap_described() - the first page of the span that a piece of a memmap in
+ * existing memory is for. [mutex] */
+mhp_pfn_t vmemmap_described(struct mhp *m, mhp_pfn_t pfn);
 
 /** vmemmap_bad() - a bad page of a memmap in existing memory, or
  * MHP_PFN_NONE. [mutex] */
