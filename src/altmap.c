@@ -20,6 +20,7 @@ static void altmap_layout_rows(const struct mhp_geometry *g, struct layout *l)
 	l->nr_hint_words = (l->nr_pageblocks + 63) / 64;
 	l->rows_shift = l->pageblock_order > 6 ? l->pageblock_order - 6 : 0;
 	l->row_order = l->pageblock_order < 6 ? l->pageblock_order : 6;
+	l->row_index_mask = (UINT64_C(1) << l->row_order) - 1;
 	l->row_mask = l->pageblock_order >= 6
 			      ? UINT64_MAX
 			      : (UINT64_C(1) << l->pageblock_pages) - 1;

@@ -7,6 +7,7 @@
  * has none of these.
  */
 #include "device.h"
+#include "grace.h"
 #include "libc.h"
 #include "section.h"
 
@@ -265,7 +266,7 @@ int mhp_device_add(struct mhp *m, const struct mhp_device_request *request,
 static void device_remove(struct mhp *m, struct mhp_device *dev)
 {
 	device_unpublish(m, dev);
-	m->ops->synchronize(m->ops_ctx);
+	grace_wait(m);
 	device_undescribe(m, dev);
 	m->ops->unmap_linear(m->ops_ctx, dev->range);
 	m->ops->meta_free(m->ops_ctx, dev, sizeof(*dev));

@@ -231,8 +231,9 @@ struct layout {
 	uint32_t nr_hint_words;
 	uint32_t page_shift;
 	uint32_t descriptor_bytes;
-	uint64_t row_mask;    /* bits of a row that are pages */
-	uint64_t block_order; /* log2 pages of a block */
+	uint64_t row_mask;	 /* bits of a row that are pages */
+	uint64_t row_index_mask; /* bits of a pfn that number them */
+	uint64_t block_order;	 /* log2 pages of a block */
 	uint64_t block_pages;
 	uint64_t small_offset;
 	uint64_t full_offset;
@@ -250,13 +251,6 @@ struct layout {
 	uint64_t lend_from;  /* first page of a piece that can be lent */
 };
 
-/* One processor's preferred places to allocate: pfns of rows, by mobility and
- * class. A hint: anybody may use any of them at any time. */
-struct cursors {
-	mhp_word_t row_pfn[2][NR_CURSORS];
-	uint64_t pad[2];
-};
-
 /* Monotonic counters and sums; [mutex] unless a word. */
 struct counters {
 	uint64_t nr_adds, nr_removes, nr_onlines, nr_offlines;
@@ -265,6 +259,8 @@ struct counters {
 	uint64_t nr_memmap_remote_pages;
 	uint64_t nr_memmaps_moved;
 };
+
+struct cursors;
 
 struct mhp {
 	struct mhp_geometry geometry; /* [const] */
@@ -284,12 +280,18 @@ struct mhp {
 	uint64_t nr_root;	      /* [const] entries of the root */
 	mhp_word_t moves;	      /* of memmaps: begun and ended; gate.h */
 	void **root;		      /* [rcu] leaves, in the buffer */
-	struct cursors *cursors; /* nr_cpus x (nr_nodes + 1), in the buffer */
-	struct zone *zones;	 /* nr_nodes x MHP_NR_ZONES */
-	mhp_word_t *node_blocks; /* [rcu] known blocks of each node */
-	uint8_t *node_order;	 /* [const] nr_nodes x nr_nodes, nearest
+	mhp_word_t epoch;	      /* waits for readers so far: grace.h */
+	struct cursors *cursors;      /* in the buffer, those of a processor
+					 together: cursor.h */
+	uint32_t cursors_order;	      /* [const] log2 of those of a processor:
+					 at least nr_nodes + 1 */
+	mhp_word_t owners_for[2];     /* by mobility: owners, a bit each, whose
+					 requests are valid */
+	struct zone *zones;	      /* nr_nodes x MHP_NR_ZONES */
+	mhp_word_t *node_blocks;      /* [rcu] known blocks of each node */
+	uint8_t *node_order;	      /* [const] nr_nodes x nr_nodes, nearest
 					   first */
-	struct mhp_boot_range *boot; /* [const] */
+	struct mhp_boot_range *boot;  /* [const] */
 	uint32_t nr_boot;
 	struct mhp_range *reserved; /* [const] embedder's, then the memmap
 					   and state of boot memory */

@@ -7,6 +7,7 @@
 #include "block.h"
 #include "desc.h"
 #include "elsewhere.h"
+#include "grace.h"
 #include "isolate.h"
 #include "libc.h"
 #include "offline.h"
@@ -201,7 +202,7 @@ uint32_t forecast_walk(struct mhp *m, struct mhp_block *blk,
 	struct forecast_pass pass = ask, before;
 	unsigned int tries = FORECAST_TRIES;
 
-	m->ops->synchronize(m->ops_ctx);
+	grace_wait(m);
 	forecast_look(m, blk, &pass);
 	do {
 		before = pass;
@@ -209,7 +210,7 @@ uint32_t forecast_walk(struct mhp *m, struct mhp_block *blk,
 			break;
 		if (first)
 			first->why = MHP_WHY_NONE;
-		m->ops->synchronize(m->ops_ctx);
+		grace_wait(m);
 		pass = ask;
 		forecast_look(m, blk, &pass);
 	} while (pass.digest != before.digest && --tries);

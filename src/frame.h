@@ -3,10 +3,12 @@
  * Allocation inside the engine: one request on its way, and the parts of the
  * allocator that call each other.
  *
- *   frame.c          the public calls and their fast paths
+ *   frame_fast.c     the public calls and their fast paths
+ *   frame.c          all that is not as simple
  *   frame_row.c      taking and giving bits of one pageblock
  *   frame_whole.c    giving whole pageblocks, and chains of them
  *   frame_chain.c    finding and taking a chain
+ *   frame_open.c     opening a pageblock
  *   frame_search.c   finding a pageblock when the cursor has none
  */
 #ifndef MHP_SRC_FRAME_H
@@ -14,14 +16,17 @@
 
 #include "pageblock.h"
 
+struct cursor;
+
 /* A request that is being served. */
 struct search {
 	struct mhp *m;
 	const struct mhp_request *request;
-	uint64_t expect;    /* word bits of a pageblock it may use */
-	uint64_t desc;	    /* what goes into the descriptor */
-	mhp_word_t *cursor; /* where to remember the place; or NULL */
-	uint64_t owner;	    /* of pageblocks that cursor prefers */
+	uint64_t expect;       /* word bits of a pageblock it may use */
+	uint64_t desc;	       /* what goes into the descriptor */
+	struct cursor *cursor; /* where to remember the place; or NULL */
+	uint64_t epoch;	       /* when the search began, see grace.h */
+	uint64_t owner;	       /* of pageblocks that cursor prefers */
 	unsigned int order;
 	unsigned int align;	/* order of the alignment, at least order */
 	uint64_t nr_pageblocks; /* above 1: a chain of so many; else order
@@ -34,6 +39,56 @@ struct search {
 	enum mhp_zone_type zone;
 	mhp_pfn_t pfn; /* the result */
 };
+
+/** frame_expect() - word bits of the pageblocks that serve a request for less
+ * than a pageblock */
+static inline uint64_t frame_expect(const struct mhp_request *request)
+{
+	_Static_assert(MHP_MOVABLE == 1, "no branch where all pass");
+	return (PB_SMALL | PB_UNMOVABLE) ^
+	       (request->mobility & 1u) * PB_UNMOVABLE;
+}
+
+/** frame_owner_may() - whether the owner of a request exists, and can move what
+ * it asks for */
+static inline bool frame_owner_may(const struct mhp *m,
+				   const struct mhp_request *request)
+{
+	return request->owner < OWNER_MAX &&
+	       mhp_port_load(&m->owners_for[request->mobility]) >>
+			       request->owner &
+		       1;
+}
+
+/** frame_row_runs() - where in a row with @used bits an aligned run of 2^order
+ * free pages starts */
+static inline uint64_t frame_row_runs(uint64_t used, unsigned int order,
+				      unsigned int align)
+{
+	/* Positions that are multiples of 2^align. */
+	static const uint64_t aligned[7] = {
+		UINT64_C(0xffffffffffffffff), UINT64_C(0x5555555555555555),
+		UINT64_C(0x1111111111111111), UINT64_C(0x0101010101010101),
+		UINT64_C(0x0001000100010001), UINT64_C(0x0000000100000001),
+		UINT64_C(0x0000000000000001),
+	};
+	uint64_t free = ~used;
+	unsigned int i;
+
+	for (i = 0; i < order; i++)
+		free &= free >> (UINT64_C(1) << i);
+	return free & aligned[align < 6 ? align : 6];
+}
+
+/** frame_valid() - whether there can be such a request */
+bool frame_valid(const struct mhp *m, const struct mhp_request *request);
+
+/** frame_alloc_searched() - serve a checked request by the search */
+int frame_alloc_searched(struct mhp *m, const struct mhp_request *request,
+			 mhp_pfn_t *pfn);
+
+/** frame_free_checked() - mhp_frame_free() of anything */
+int frame_free_checked(struct mhp *m, mhp_pfn_t pfn, unsigned int order);
 
 /** frame_alloc() - mhp_frame_alloc() for a checked request; the engine's own
  * owner is allowed */

@@ -7,29 +7,9 @@
 #include "frame.h"
 
 #include "bad.h"
+#include "cursor.h"
 #include "desc.h"
-#include "gate.h"
 #include "section.h"
-
-/* Positions in a row that are multiples of 2^order. */
-static const uint64_t row_aligned[7] = {
-	UINT64_C(0xffffffffffffffff), UINT64_C(0x5555555555555555),
-	UINT64_C(0x1111111111111111), UINT64_C(0x0101010101010101),
-	UINT64_C(0x0001000100010001), UINT64_C(0x0000000100000001),
-	UINT64_C(0x0000000000000001),
-};
-
-/* Where in a row with @used bits an aligned run of 2^order free pages
- * starts. */
-static uint64_t row_runs(uint64_t used, unsigned int order, unsigned int align)
-{
-	uint64_t free = ~used;
-	unsigned int i;
-
-	for (i = 0; i < order; i++)
-		free &= free >> (UINT64_C(1) << i);
-	return free & row_aligned[align < 6 ? align : 6];
-}
 
 static uint32_t run_nr_rows(unsigned int order)
 {
@@ -46,7 +26,8 @@ static uint64_t run_find(const struct search *s, const struct pageblock *pb,
 			 uint32_t row, uint64_t *old)
 {
 	*old = mhp_port_load(&pb->rows[row]);
-	return row_runs(*old | ~s->m->layout.row_mask, s->order, s->align);
+	return frame_row_runs(*old | ~s->m->layout.row_mask, s->order,
+			      s->align);
 }
 
 /* Whether the rows of a run from @row on look free. */
@@ -103,33 +84,19 @@ static mhp_pfn_t run_pfn(const struct search *s, const struct pageblock *pb,
 	       ((uint64_t)row << s->m->layout.row_order) + bit;
 }
 
-static void cursor_let_go(const struct search *s, struct mhp_block *blk,
-			  mhp_pfn_t pfn)
+static void run_remember(const struct search *s, const struct pageblock *pb,
+			 uint32_t row)
 {
-	bool gated = gate_enter(s->m);
-	struct pageblock pb = pageblock_of(s->m, blk, pfn);
+	mhp_pfn_t pfn = run_pfn(s, pb, row, 0);
+	struct place place = {
+		.pfn = pfn,
+		.row = &pb->rows[row],
+		.word = pb->word,
+		.desc = (uint8_t *)desc_word(s->m, pb->blk, pfn),
+		.epoch = s->epoch,
+	};
 
-	pageblock_let_go(s->m, &pb, s->owner);
-	gate_leave(s->m, gated);
-}
-
-/* The cursor goes to another row; whoever overwrites its place in another
- * pageblock lets go of that one, so that none is kept without a cursor. */
-static void cursor_move(struct search *s, mhp_pfn_t row_pfn)
-{
-	mhp_pfn_t old = mhp_port_load(s->cursor);
-	struct mhp_block *blk;
-
-	do {
-		if (old == row_pfn)
-			return;
-	} while (!mhp_port_cas(s->cursor, &old, row_pfn));
-	if (old == MHP_PFN_NONE ||
-	    (old ^ row_pfn) >> s->m->layout.pageblock_order == 0)
-		return;
-	blk = section_block(s->m, old);
-	if (blk && block_serves(block_status(blk)))
-		cursor_let_go(s, blk, old);
+	cursor_move(s->m, s->cursor, s->owner, &place);
 }
 
 /* R7, and the descriptor: what follows a grant. */
@@ -146,7 +113,7 @@ static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
 	s->pfn = run_pfn(s, pb, row, (unsigned int)__builtin_ctzll(mask));
 	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
 	if (s->cursor)
-		cursor_move(s, run_pfn(s, pb, row, 0));
+		run_remember(s, pb, row);
 	return FRAME_GOT;
 }
 
@@ -159,8 +126,8 @@ static enum frame_try run_try_row(struct search *s, const struct pageblock *pb,
 	do {
 		unsigned int bit;
 
-		runs = row_runs(old | ~s->m->layout.row_mask, s->order,
-				s->align);
+		runs = frame_row_runs(old | ~s->m->layout.row_mask, s->order,
+				      s->align);
 		if (!runs)
 			return FRAME_FULL;
 		bit = (unsigned int)__builtin_ctzll(runs);

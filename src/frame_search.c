@@ -16,6 +16,7 @@
  * Hints only save looking; the words and rows decide (pageblock.h).
  */
 #include "boot_map.h"
+#include "cursor.h"
 #include "desc.h"
 #include "frame.h"
 #include "reserve.h"
@@ -176,38 +177,6 @@ static bool search_partial(struct search *s, struct mhp_block *blk, bool shared)
 	return false;
 }
 
-/* First use: the word was a free value and is OPENING now. Returns what else it
- * gets, or 0 if the port could not. */
-static uint64_t open_first(struct search *s, const struct pageblock *pb)
-{
-	struct mhp *m = s->m;
-	struct mhp_range range = mhp_range_make(pageblock_pfn(m, pb),
-						m->layout.pageblock_pages);
-
-	if (m->ops->first_use && m->ops->first_use(m->ops_ctx, range))
-		return 0;
-	pageblock_raise_used(m, pb->blk);
-	/* Bits of pages that are not the allocator's, before anybody looks. */
-	return PB_USED | pageblock_set_kept(m, pb);
-}
-
-/* End OPENING: the word becomes @word, unless it was isolated meanwhile. How
- * many pages are withheld, and what is lent, stays as it is. */
-static bool open_finish(const struct pageblock *pb, uint64_t word,
-			uint64_t grant)
-{
-	uint64_t old = mhp_port_load(pb->word);
-	uint64_t next;
-
-	do {
-		next = old & PB_ISOLATED
-			       ? word | (old & (PB_ISOLATED | PB_MIXED))
-			       : word | grant;
-		next |= old & (PB_WITHHELD | PB_LENT | PB_GUESTS);
-	} while (!mhp_port_cas(pb->word, &old, next));
-	return !(old & PB_ISOLATED);
-}
-
 /* What a free pageblock's word becomes when it is taken for @s. */
 static uint64_t open_grant(const struct search *s)
 {
@@ -216,48 +185,34 @@ static uint64_t open_grant(const struct search *s)
 	return s->expect | (s->order ? PB_RUNS : 0) | search_owner_bits(s);
 }
 
-bool frame_open(struct search *s, const struct pageblock *pb, uint64_t word,
-		uint64_t grant, bool *failed)
-{
-	uint64_t used;
-
-	if (word & PB_USED)
-		return mhp_port_cas(pb->word, &word, word | grant);
-	if (!mhp_port_cas(pb->word, &word, word | PB_OPENING))
-		return false;
-	used = open_first(s, pb);
-	if (open_finish(pb, used, used ? grant : 0) && used)
-		return true;
-	if (!used) {
-		*failed = true;
-		/* R6: a search that saw OPENING may have given up on it. */
-		pageblock_clear_nowhole(s->m, pb);
-	}
-	return false;
-}
-
 static bool search_whole(const struct search *s)
 {
 	return s->order == s->m->layout.pageblock_order;
 }
 
-bool frame_may_open(const struct search *s, uint64_t word)
+static enum mhp_zone_type search_limit(const struct mhp_request *request)
 {
-	bool whole = s->nr_pageblocks > 1 || search_whole(s);
-
-	if (LIKELY(!(word & (PB_LENT | PB_GUESTS))))
-		return true;
-	if (word & PB_GUESTS && s->expect & PB_UNMOVABLE)
-		return false;
-	return !(word & PB_LENT) || (whole && s->no_tails);
+	if (request->zone_limit)
+		return (enum mhp_zone_type)request->zone_limit;
+	return request->mobility == MHP_MOVABLE ? MHP_ZONE_MOVABLE
+						: MHP_ZONE_NORMAL;
 }
 
-bool frame_is_whole(const struct search *s, const struct pageblock *pb,
-		    uint64_t word)
+/* Whether this zone keeps nothing from such a request. */
+static bool search_keeps_none(const struct search *s)
 {
-	if (word & PB_USED)
-		return !(word & PB_MIXED);
-	return pageblock_nr_kept(s->m, pb) == 0;
+	enum mhp_zone_type limit = search_limit(s->request);
+
+	return s->zone == limit ||
+	       !reserve_pages(zone_of(s->m, s->node, s->zone), limit);
+}
+
+/* Whether the zone has @nr free pageblocks for us beside its reserve. */
+static bool search_spares(const struct search *s, uint64_t nr)
+{
+	enum mhp_zone_type limit = search_limit(s->request);
+
+	return s->zone == limit || reserve_spares(s, limit, nr);
 }
 
 static bool open_try(struct search *s, const struct pageblock *pb,
@@ -283,7 +238,9 @@ static bool open_try(struct search *s, const struct pageblock *pb,
 	s->pfn = pageblock_pfn(s->m, pb);
 	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
 	if (s->cursor)
-		mhp_port_store(s->cursor, s->pfn);
+		cursor_move_whole(s->m, s->cursor, pb,
+				  search_keeps_none(s) ? s->epoch
+						       : GRACE_NEVER);
 	return true;
 }
 
@@ -398,7 +355,7 @@ static mhp_pfn_t search_from(const struct search *s, enum search_mode mode)
 	if (mode == SEARCH_FREE)
 		return mhp_port_load(
 			&zone_of(s->m, s->node, s->zone)->free_from);
-	return s->cursor ? mhp_port_load(s->cursor) : MHP_PFN_NONE;
+	return s->cursor ? mhp_port_load(&s->cursor->row_pfn) : MHP_PFN_NONE;
 }
 
 static bool search_blocks(struct search *s, enum search_mode mode,
@@ -414,22 +371,6 @@ static bool search_blocks(struct search *s, enum search_mode mode,
 			return true;
 		}
 	return false;
-}
-
-static enum mhp_zone_type search_limit(const struct mhp_request *request)
-{
-	if (request->zone_limit)
-		return (enum mhp_zone_type)request->zone_limit;
-	return request->mobility == MHP_MOVABLE ? MHP_ZONE_MOVABLE
-						: MHP_ZONE_NORMAL;
-}
-
-/* Whether the zone has @nr free pageblocks for us beside its reserve. */
-static bool search_spares(const struct search *s, uint64_t nr)
-{
-	enum mhp_zone_type limit = search_limit(s->request);
-
-	return s->zone == limit || reserve_spares(s, limit, nr);
 }
 
 static bool search_zone_free(struct search *s)
@@ -456,7 +397,7 @@ static bool search_zone_emptied(struct search *s)
 /* Last: movable data in pageblocks of unmovable data. */
 static bool search_zone_unmovable(struct search *s)
 {
-	mhp_word_t *cursor = s->cursor;
+	struct cursor *cursor = s->cursor;
 	bool got;
 
 	if (search_whole(s) || s->expect & PB_UNMOVABLE || !search_spares(s, 0))
@@ -521,11 +462,12 @@ static struct mhp_block *search_cursor_block(const struct search *s,
 	return blk && block_grants(block_status(blk)) ? blk : NULL;
 }
 
-/* The pageblock behind the one that was taken whole last time. */
+/* Pageblocks behind the one that the cursor went to last: those that it
+ * remembers, which were never used, and the one behind them. */
 static bool search_cursor_whole(struct search *s, mhp_pfn_t at)
 {
 	struct mhp_block *blk = search_cursor_block(s, at);
-	struct pageblock pb;
+	uint32_t i, end = s->m->layout.nr_pageblocks;
 	uint64_t status;
 	bool remains;
 
@@ -536,13 +478,20 @@ static bool search_cursor_whole(struct search *s, mhp_pfn_t at)
 	if (block_has(status, BLOCK_MANY) ||
 	    block_zone(status) > search_limit(s->request))
 		return false;
-	pb = pageblock_of(s->m, blk, at);
-	if (pb.index + 1 == s->m->layout.nr_pageblocks)
-		return false;
-	pb = pageblock_at(s->m, blk, pb.index + 1);
 	s->zone = block_zone(status);
 	s->node = block_node(status);
-	return search_spares(s, 1) && open_try(s, &pb, &remains);
+	if (!search_spares(s, 1))
+		return false;
+	i = pageblock_index(s->m, blk, at);
+	if (end > (i | (CURSOR_WORDS - 1)) + 2)
+		end = (i | (CURSOR_WORDS - 1)) + 2;
+	while (++i < end) {
+		struct pageblock pb = pageblock_at(s->m, blk, i);
+
+		if (open_try(s, &pb, &remains))
+			return true;
+	}
+	return false;
 }
 
 /* The rest of the pageblock that the cursor points into. */
@@ -563,11 +512,13 @@ static bool search_cursor_rest(struct search *s, mhp_pfn_t at)
 
 static bool search_cursor(struct search *s)
 {
+	mhp_pfn_t at;
+
 	if (!s->cursor)
 		return false;
-	return search_whole(s)
-		       ? search_cursor_whole(s, mhp_port_load(s->cursor))
-		       : search_cursor_rest(s, mhp_port_load(s->cursor));
+	at = mhp_port_load(&s->cursor->row_pfn);
+	return search_whole(s) ? search_cursor_whole(s, at)
+			       : search_cursor_rest(s, at);
 }
 
 static bool search_zone_chain(struct search *s)
@@ -587,6 +538,7 @@ static bool search_chain(struct search *s)
 
 int frame_search(struct search *s)
 {
+	s->epoch = grace_epoch(s->m);
 	if (s->nr_pageblocks > 1)
 		return search_chain(s) ? 0 : MHP_ERR_NOMEM;
 	if (search_cursor(s) || search_nodes(s, search_zone) ||

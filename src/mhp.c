@@ -7,6 +7,7 @@
  */
 #include "altmap.h"
 #include "boot.h"
+#include "cursor.h"
 #include "device.h"
 #include "engine.h"
 #include "hotplug.h"
@@ -26,6 +27,7 @@ struct plan {
 	uint64_t root_offset;
 	uint64_t cursors_offset;
 	uint64_t cursors_bytes;
+	uint32_t cursors_order;
 	uint64_t zones_offset;
 	uint64_t zones_bytes;
 	uint64_t in_leaf_offset;
@@ -73,7 +75,9 @@ static struct plan plan_make(const struct mhp_config *config)
 	plan_index(config, &plan);
 	plan_part(&at, sizeof(struct mhp));
 	plan.root_offset = plan_part(&at, plan.nr_root * sizeof(void *));
-	plan.cursors_bytes = g->nr_cpus * (nr_nodes + 1) *
+	while (UINT64_C(1) << plan.cursors_order < nr_nodes + 1)
+		plan.cursors_order++;
+	plan.cursors_bytes = ((uint64_t)g->nr_cpus << plan.cursors_order) *
 			     sizeof(struct cursors);
 	plan.cursors_offset = plan_part(&at, plan.cursors_bytes);
 	plan.zones_bytes = nr_nodes * MHP_NR_ZONES * sizeof(struct zone);
@@ -272,9 +276,7 @@ static void init_cursors(struct mhp *m, uint64_t nr)
 	for (i = 0; i < nr; i++)
 		for (mobility = 0; mobility < 2; mobility++)
 			for (class = 0; class < NR_CURSORS; class ++)
-				mhp_port_store(
-					&m->cursors[i].row_pfn[mobility][class],
-					MHP_PFN_NONE);
+				cursor_init(&m->cursors[i].of[mobility][class]);
 }
 
 static void init_zones(struct mhp *m, uint32_t *in_leaf)
@@ -299,6 +301,7 @@ static void init_parts(struct mhp *m, uint8_t *buffer,
 	m->nr_root = plan.nr_root;
 	m->root = (void **)(void *)(buffer + plan.root_offset);
 	m->cursors = (struct cursors *)(void *)(buffer + plan.cursors_offset);
+	m->cursors_order = plan.cursors_order;
 	m->zones = (struct zone *)(void *)(buffer + plan.zones_offset);
 	m->node_blocks = (mhp_word_t *)(void *)(buffer +
 						plan.node_blocks_offset);

@@ -15,6 +15,7 @@
 
 #include "block.h"
 #include "gate.h"
+#include "grace.h"
 #include "host.h"
 #include "isolate.h"
 #include "libc.h"
@@ -144,7 +145,7 @@ static int moves_check_use(struct mhp *m, const struct moves *all,
 	for (i = 0; i < all->nr; i++)
 		if (!move_serves(&all->moves[i]))
 			withheld_clear_rest(m, all->moves[i].blk);
-	m->ops->synchronize(m->ops_ctx);
+	grace_wait(m);
 	for (i = 0; !err && i < all->nr; i++)
 		err = move_check_use(m, &all->moves[i], report);
 	return err;
@@ -267,7 +268,7 @@ static void moves_commit(struct mhp *m, const struct moves *all)
 		move_commit(m, &all->moves[i]);
 	/* The sources are handed out again only when all who may have seen
 	 * them have left. */
-	m->ops->synchronize(m->ops_ctx);
+	grace_wait(m);
 	moves_end(m, all);
 	for (i = 0; i < all->nr; i++)
 		if (all->moves[i].old_state)

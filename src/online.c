@@ -10,6 +10,7 @@
 
 #include "bad.h"
 #include "block.h"
+#include "grace.h"
 #include "host.h"
 #include "phase.h"
 #include "policy.h"
@@ -27,6 +28,8 @@ static void online_commit(struct mhp *m, struct mhp_block *blk,
 					     m->layout.block_pages));
 	block_clear_flag(blk, BLOCK_CLEAN);
 	block_set_zone(blk, zone);
+	/* What cursors remember of its last life is not to be used. */
+	grace_forget(m);
 	block_set_life(blk, MHP_BLOCK_ONLINE);
 	zone_account(m, blk);
 	zone_link(m, blk);

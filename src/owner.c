@@ -10,6 +10,7 @@
 
 #include "desc.h"
 #include "gate.h"
+#include "grace.h"
 #include "libc.h"
 #include "section.h"
 #include "text.h"
@@ -28,6 +29,17 @@ static const struct mhp_owner_ops *owner_ops(const struct mhp *m,
 		(void *const *)(const void *)&m->owners[owner].ops);
 }
 
+static void owner_allow(struct mhp *m, uint16_t owner,
+			enum mhp_mobility mobility, bool allowed)
+{
+	uint64_t bit = UINT64_C(1) << owner;
+
+	if (allowed)
+		mhp_port_or(&m->owners_for[mobility], bit);
+	else
+		mhp_port_and(&m->owners_for[mobility], ~bit);
+}
+
 static void owner_store(struct mhp *m, uint16_t owner,
 			const struct mhp_owner_ops *ops, void *ctx)
 {
@@ -43,11 +55,14 @@ static void owner_store(struct mhp *m, uint16_t owner,
 		text_copy(o->name, sizeof(o->name), ops->name);
 	}
 	mhp_port_store_ptr((void **)(void *)&o->ops, u.p);
+	owner_allow(m, owner, MHP_MOVABLE, ops && ops->move);
+	owner_allow(m, owner, MHP_UNMOVABLE, ops && owner != OWNER_MEMMAP);
 }
 
 void owner_init(struct mhp *m)
 {
 	owner_store(m, OWNER_MEMMAP, &owner_memmap_ops, NULL);
+	owner_allow(m, OWNER_NONE, MHP_UNMOVABLE, true);
 }
 
 void owner_look_up(const struct mhp *m, uint16_t owner, struct owner_ref *ref)
@@ -156,7 +171,7 @@ int mhp_owner_unregister(struct mhp *m, uint16_t owner)
 	err = mhp_lock(m);
 	if (err)
 		return err;
-	m->ops->synchronize(m->ops_ctx);
+	grace_wait(m);
 	if (!m->owners[owner].ops)
 		err = MHP_ERR_NOENT;
 	else if (m->nr_steps || owner_has_pages(m, owner))

@@ -3,6 +3,7 @@
 #include "phase.h"
 
 #include "block.h"
+#include "grace.h"
 #include "notify.h"
 #include "zone.h"
 
@@ -151,6 +152,6 @@ void phase_offline(struct mhp *m, struct mhp_block *blk,
 	if (!block_is_inaccessible(blk))
 		return;
 	/* Who saw it online may be looking at the state that it holds. */
-	m->ops->synchronize(m->ops_ctx);
+	grace_wait(m);
 	notify_done(m, blk, MHP_EVENT_FINISH_OFFLINE, zone);
 }

@@ -16,6 +16,7 @@
 #include "boot_map.h"
 #include "desc.h"
 #include "evacuate.h"
+#include "grace.h"
 #include "isolate.h"
 #include "owner.h"
 #include "section.h"
@@ -111,7 +112,7 @@ static void victim_open(const struct victim *v)
 
 static void victim_wait(const struct victim *v)
 {
-	v->m->ops->synchronize(v->m->ops_ctx);
+	grace_wait(v->m);
 }
 
 static bool victim_is_held(const struct victim *v)

@@ -5,6 +5,7 @@
 #include "bad.h"
 #include "block.h"
 #include "boot_map.h"
+#include "grace.h"
 #include "host.h"
 #include "isolate.h"
 #include "lent.h"
@@ -254,6 +255,6 @@ void recall_commit(struct mhp *m, const struct recall *r)
 			lender_end(m, &l);
 	/* As when pages are withheld: a free that began before they were kept
 	 * is waited for, and then un-isolating looks. */
-	m->ops->synchronize(m->ops_ctx);
+	grace_wait(m);
 	recall_cancel(m, r);
 }

@@ -10,6 +10,7 @@
 #include "bad.h"
 #include "block.h"
 #include "describe.h"
+#include "grace.h"
 #include "group.h"
 #include "host.h"
 #include "hotplug.h"
@@ -204,7 +205,7 @@ remove_unpublish_all(struct mhp *m, const struct mhp_range *ranges, uint32_t nr)
 	for (range = remove_next(ranges, nr, 0); range;
 	     range = remove_next(ranges, nr, mhp_range_end_pfn(*range)))
 		gone = remove_unpublish(m, *range, gone);
-	m->ops->synchronize(m->ops_ctx);
+	grace_wait(m);
 	return gone;
 }
 

@@ -3,6 +3,7 @@
 #include "reserve.h"
 
 #include "boot_map.h"
+#include "grace.h"
 #include "section.h"
 
 /* ---- how much ---- */
@@ -31,6 +32,8 @@ void reserve_update(struct mhp *m, unsigned int node)
 
 	for (type = MHP_ZONE_DMA; type < MHP_ZONE_MOVABLE; type++)
 		reserve_update_zone(m, node, (enum mhp_zone_type)type);
+	/* Cursors of whole pageblocks do not ask. */
+	grace_forget(m);
 }
 
 uint64_t reserve_pages(const struct zone *zone, enum mhp_zone_type limit)

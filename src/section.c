@@ -2,6 +2,7 @@
 /* The index of sections; see section.h. */
 #include "section.h"
 
+#include "grace.h"
 #include "libc.h"
 
 static uint64_t section_leaf_pages(const struct mhp *m)
@@ -46,7 +47,7 @@ void section_release(struct mhp *m, struct mhp_range range)
 		if (!leaf || !section_leaf_empty(m, leaf))
 			continue;
 		mhp_port_store_ptr(&m->root[section_root(m, pfn)], NULL);
-		m->ops->synchronize(m->ops_ctx);
+		grace_wait(m);
 		section_free_leaf(m, leaf);
 	}
 }

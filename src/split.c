@@ -12,6 +12,7 @@
  */
 #include "desc.h"
 #include "frame.h"
+#include "grace.h"
 #include "recall.h"
 #include "section.h"
 
@@ -201,7 +202,7 @@ static void split_commit(struct mhp *m, const struct split *s)
 		split_run(m, s, &pb);
 		return;
 	}
-	m->ops->synchronize(m->ops_ctx);
+	grace_wait(m);
 	split_chain(m, s, &pb);
 }
 

@@ -3,6 +3,7 @@
 #include "vacate.h"
 
 #include "evacuate.h"
+#include "grace.h"
 #include "isolate.h"
 #include "offline.h"
 
@@ -33,7 +34,7 @@ static int vacate_begin(struct mhp *m, struct vacate *v,
 		return report_set(report, err, MHP_STAGE_OFFLINE,
 				  MHP_WHY_ISOLATED, pfn);
 	/* Undo bits of latecomers and unwritten descriptors are gone then. */
-	m->ops->synchronize(m->ops_ctx);
+	grace_wait(m);
 	err = offline_foresee(m, v->blk, v->range, 0, report);
 	if (err) {
 		isolate_undo(m, v->blk, v->range);

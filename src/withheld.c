@@ -6,6 +6,7 @@
 #include "withheld.h"
 
 #include "block.h"
+#include "grace.h"
 #include "libc.h"
 
 static uint64_t withheld_words(uint32_t nr)
@@ -87,7 +88,7 @@ void withheld_clear_rest(struct mhp *m, struct mhp_block *blk)
 
 	if (block_has(status, BLOCK_CLEAN))
 		return;
-	m->ops->synchronize(m->ops_ctx);
+	grace_wait(m);
 	if (block_has(status, BLOCK_WITHHELD)) {
 		memset(blk->state, 0, l->word_offset);
 		clear_words(m, blk);
@@ -188,7 +189,7 @@ static uint64_t lower_count(struct mhp *m, const struct pageblock *pb,
 		uint64_t next = word - withheld_words(nr);
 
 		if (word & PB_OPENING)
-			m->ops->synchronize(m->ops_ctx);
+			grace_wait(m);
 		else if (mhp_port_cas(pb->word, &word, next))
 			return next;
 	}
@@ -259,7 +260,7 @@ void withheld_hold(struct mhp *m, const struct pageblock *pb)
 			return;
 		/* Whoever prepares the first use is setting row bits: wait. */
 		if (word & PB_OPENING)
-			m->ops->synchronize(m->ops_ctx);
+			grace_wait(m);
 		else if (mhp_port_cas(pb->word, &word, word | PB_DEAD))
 			return;
 	}

@@ -8,6 +8,7 @@
  */
 #include "block.h"
 #include "gate.h"
+#include "grace.h"
 #include "host.h"
 #include "isolate.h"
 #include "section.h"
@@ -213,7 +214,7 @@ static void withhold_mark(struct mhp *m, const struct withhold *w)
 static void withhold_commit(struct mhp *m, const struct withhold *w)
 {
 	withhold_mark(m, w);
-	m->ops->synchronize(m->ops_ctx);
+	grace_wait(m);
 	isolate_undo(m, w->blk, w->range);
 }
 

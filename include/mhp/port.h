@@ -32,6 +32,12 @@
  *	a read-side section: nests, does not block; ops->synchronize waits for
  *	all that were open. Preemption off in a kernel, RCU in a process.
  *
+ * bool mhp_port_read_try(void)
+ * void mhp_port_read_done(void)
+ *	optional, with MHP_PORT_READ_TRY defined: the same for a section that
+ *	opens no other; may refuse. For those who open one with fewer
+ *	instructions if that need not call a function
+ *
  * unsigned int mhp_port_cpu(void)
  *	a hint which cursor to use; any number; need not be stable
  *
@@ -55,6 +61,19 @@
 #include MHP_PORT_HEADER
 #else
 #include "mhp/port_default.h"
+#endif
+
+#ifndef MHP_PORT_READ_TRY
+static inline bool mhp_port_read_try(void)
+{
+	mhp_port_read_lock();
+	return true;
+}
+
+static inline void mhp_port_read_done(void)
+{
+	mhp_port_read_unlock();
+}
 #endif
 
 #endif

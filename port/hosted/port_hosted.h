@@ -60,6 +60,48 @@ static inline void mhp_port_read_unlock(void)
 				 __ATOMIC_RELEASE);
 }
 
+#ifdef MHP_HOSTED_FENCE_SECTION
+
+static inline bool mhp_port_read_try(void)
+{
+	mhp_port_read_lock();
+	return true;
+}
+
+static inline void mhp_port_read_done(void)
+{
+	mhp_port_read_unlock();
+}
+
+#else
+
+static inline bool mhp_port_read_try(void)
+{
+	struct mhp_hosted_record *self = mhp_hosted_self;
+	unsigned long section = __atomic_load_n(&self->section,
+						__ATOMIC_RELAXED);
+
+	if (MHP_HOSTED_UNLIKELY(section & (MHP_HOSTED_OPEN | MHP_HOSTED_SLOW)))
+		return false;
+	__atomic_store_n(&self->section, section + 1, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return true;
+}
+
+static inline void mhp_port_read_done(void)
+{
+	struct mhp_hosted_record *self = mhp_hosted_self;
+	unsigned long section = __atomic_load_n(&self->section,
+						__ATOMIC_RELAXED);
+
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(&self->section, section - 1 + MHP_HOSTED_ROUND,
+			 __ATOMIC_RELEASE);
+}
+
+#endif
+#define MHP_PORT_READ_TRY 1
+
 static inline bool mhp_hosted_in_section(void)
 {
 	return mhp_hosted_self->section & MHP_HOSTED_OPEN;

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Where processors look first; see cursor.h. */
+#include "cursor.h"
+
+#include "desc.h"
+#include "gate.h"
+#include "section.h"
+
+void cursor_init(struct cursor *c)
+{
+	mhp_port_store(&c->row_pfn, MHP_PFN_NONE);
+	mhp_port_store(&c->epoch, GRACE_NEVER);
+}
+
+void cursor_remember(struct cursor *c, const struct place *p)
+{
+	uint64_t version = mhp_port_load(&c->version);
+
+	if (version & 1 || !mhp_port_cas(&c->version, &version, version + 1))
+		return;
+	/* Each behind the one before: nobody sees them with the old version. */
+	mhp_port_store_release(&c->start_pfn, p->pfn);
+	mhp_port_store_ptr(&c->row, p->row);
+	mhp_port_store_ptr(&c->word, p->word);
+	mhp_port_store_ptr(&c->desc, p->desc);
+	mhp_port_store_release(&c->epoch, p->epoch);
+	mhp_port_store_release(&c->version, version + 2);
+}
+
+bool cursor_find(const struct mhp *m, struct cursor *c, uint64_t expect,
+		 struct place *p)
+{
+	const struct layout *l = &m->layout;
+	struct mhp_block *blk;
+	struct pageblock pb;
+	uint32_t row;
+
+	p->epoch = grace_epoch(m);
+	p->pfn = mhp_port_load(&c->row_pfn);
+	blk = section_block(m, p->pfn);
+	if (!blk || !block_grants(block_status(blk)))
+		return false;
+	pb = pageblock_of(m, blk, p->pfn);
+	if ((mhp_port_load_seq(pb.word) & PB_GRANT_MASK) != expect)
+		return false;
+	row = (uint32_t)(p->pfn & (l->pageblock_pages - 1)) >> l->row_order;
+	p->row = &pb.rows[row];
+	p->word = pb.word;
+	p->desc = (uint8_t *)desc_word(m, blk, p->pfn);
+	cursor_remember(c, p);
+	return true;
+}
+
+/* The row @by rows further on, of the same pageblock. */
+static void place_go(const struct mhp *m, struct place *p, int64_t by)
+{
+	int64_t nr_pages = by * ((int64_t)1 << m->layout.row_order);
+
+	p->row += by;
+	p->pfn += (uint64_t)nr_pages;
+	p->desc += nr_pages * m->geometry.descriptor_bytes;
+}
+
+bool cursor_next_row(const struct mhp *m, struct cursor *c, unsigned int order,
+		     struct place *p)
+{
+	const struct layout *l = &m->layout;
+	uint32_t nr_rows = pageblock_nr_rows(m), i;
+	uint32_t row = (uint32_t)(p->pfn & (l->pageblock_pages - 1)) >>
+		       l->row_order;
+
+	for (i = 1; i < nr_rows; i++) {
+		uint32_t to = (row + i) & (nr_rows - 1);
+		int64_t by = (int64_t)to - row;
+
+		if (!frame_row_runs(mhp_port_load(p->row + by) | ~l->row_mask,
+				    order, order))
+			continue;
+		place_go(m, p, by);
+		cursor_remember(c, p);
+		return true;
+	}
+	return false;
+}
+
+void cursor_move_whole(const struct mhp *m, struct cursor *c,
+		       const struct pageblock *pb, uint64_t epoch)
+{
+	struct pageblock first = pageblock_at(m, pb->blk,
+					      pb->index & ~(CURSOR_WORDS - 1));
+	mhp_pfn_t pfn = pageblock_pfn(m, &first);
+	struct place p = {
+		.pfn = pfn,
+		.row = first.rows,
+		.word = first.word,
+		.desc = (uint8_t *)desc_word(m, pb->blk, pfn),
+		.epoch = epoch,
+	};
+
+	cursor_remember(c, &p);
+	mhp_port_store(&c->row_pfn, pageblock_pfn(m, pb));
+}
+
+static void cursor_let_go(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+			  uint64_t owner)
+{
+	bool gated = gate_enter(m);
+	struct pageblock pb = pageblock_of(m, blk, pfn);
+
+	pageblock_let_go(m, &pb, owner);
+	gate_leave(m, gated);
+}
+
+void cursor_move(struct mhp *m, struct cursor *c, uint64_t owner,
+		 const struct place *to)
+{
+	mhp_pfn_t old = mhp_port_load(&c->row_pfn);
+	struct mhp_block *blk;
+
+	cursor_remember(c, to);
+	do {
+		if (old == to->pfn)
+			return;
+	} while (!mhp_port_cas(&c->row_pfn, &old, to->pfn));
+	if (old == MHP_PFN_NONE ||
+	    (old ^ to->pfn) >> m->layout.pageblock_order == 0)
+		return;
+	blk = section_block(m, old);
+	if (blk && block_serves(block_status(blk)))
+		cursor_let_go(m, blk, old, owner);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cursors: where each processor looks first when it allocates.
+ *
+ * A cursor is a hint. It names a row by its pfn, anybody may use any row at any
+ * time, and a stale cursor only leads to the search. Each processor has one for
+ * each preferred node, mobility and class of sizes.
+ *
+ * So that the common case need not go through the index of sections, a cursor
+ * also remembers the addresses that belong to a row. They are good until the
+ * engine begins to wait for readers: memory that goes away, or moves, does so
+ * only behind such a wait (grace.h).
+ *
+ *   version is even and stays ─► epoch is still that of the engine ─► use them
+ *
+ * Who remembers makes the version odd by compare-and-swap; if somebody else has
+ * it, nothing is remembered. So an interrupt handler does not wait for whom it
+ * interrupted.
+ *
+ * What it does not do: own pages. Nothing has to be given back when a pageblock
+ * is isolated.
+ */
+#ifndef MHP_SRC_CURSOR_H
+#define MHP_SRC_CURSOR_H
+
+#include "frame.h"
+#include "grace.h"
+
+struct cursor {
+	mhp_word_t row_pfn; /* a row of the pageblock that it prefers;
+			       MHP_PFN_NONE: nowhere */
+	mhp_word_t version; /* of what follows; odd: somebody writes it */
+	mhp_word_t epoch;
+	mhp_word_t start_pfn; /* of the row */
+	void *row;
+	void *word; /* of its pageblock */
+	void *desc; /* of start_pfn */
+	uint64_t pad;
+};
+
+_Static_assert(sizeof(void *) != 8 || sizeof(struct cursor) == 64,
+	       "a cursor is one cache line");
+
+/* Those of a processor for a preferred node. Powers of two, here and in their
+ * number: finding one takes shifts. */
+struct cursors {
+	struct cursor of[2][4]; /* by mobility and class */
+};
+
+_Static_assert(NR_CURSORS <= 4, "a place for each class");
+
+/* Words of pageblocks that a cursor of whole ones looks at: one cache line. */
+#define CURSOR_WORDS 8u
+
+/* A row, and where its words are. */
+struct place {
+	mhp_pfn_t pfn; /* of its first page */
+	mhp_word_t *row;
+	mhp_word_t *word;
+	uint8_t *desc;
+	uint64_t epoch;
+};
+
+/** cursor_init() - it leads nowhere */
+void cursor_init(struct cursor *c);
+
+/** cursor_cpu() - number of the cursors to use */
+static inline unsigned int cursor_cpu(const struct mhp *m)
+{
+	unsigned int cpu = mhp_port_cpu();
+
+	/* A division costs more than the rest of the fast path. */
+	return LIKELY(cpu < m->geometry.nr_cpus) ? cpu
+						 : cpu % m->geometry.nr_cpus;
+}
+
+/** cursor_of() - the one for a request of a class */
+static inline struct cursor *cursor_of(const struct mhp *m, unsigned int cpu,
+				       const struct mhp_request *request,
+				       unsigned int class)
+{
+	uint64_t index = ((uint64_t)cpu << m->cursors_order) +
+			 request->node_plus_1;
+
+	return &m->cursors[index].of[request->mobility][class];
+}
+
+/** cursor_place() - what a cursor remembers; inside a section.
+ * Return: whether it is good, for this section. */
+static inline bool cursor_place(const struct mhp *m, const struct cursor *c,
+				struct place *p)
+{
+	uint64_t version = mhp_port_load_acquire(&c->version);
+
+	p->epoch = mhp_port_load_acquire(&c->epoch);
+	if (UNLIKELY(p->epoch != grace_epoch(m) || version & 1))
+		return false;
+	p->pfn = mhp_port_load_acquire(&c->start_pfn);
+	p->desc = mhp_port_load_ptr(&c->desc);
+	p->word = mhp_port_load_ptr(&c->word);
+	p->row = mhp_port_load_ptr(&c->row);
+	return LIKELY(version == mhp_port_load(&c->version));
+}
+
+/** cursor_remember() - the cursor leads there; @p->epoch is from before it was
+ * found */
+void cursor_remember(struct cursor *c, const struct place *p);
+
+/** cursor_find() - look up what the cursor's pfn leads to, and remember it;
+ * inside a section. @expect: what its pageblock must grant.
+ * Return: false if it leads nowhere, or there is nothing for us. */
+bool cursor_find(const struct mhp *m, struct cursor *c, uint64_t expect,
+		 struct place *p);
+
+/** cursor_next_row() - from a row to another one of the same pageblock that has
+ * room for an aligned run of that order, at most a row, and remember it.
+ * Return: false if there is none. */
+bool cursor_next_row(const struct mhp *m, struct cursor *c, unsigned int order,
+		     struct place *p);
+
+/** cursor_move_whole() - a cursor of whole pageblocks goes to one that was just
+ * taken; it remembers the line of words that this one is in.
+ * @epoch: GRACE_NEVER: it does not, since the next one has to be asked for */
+void cursor_move_whole(const struct mhp *m, struct cursor *c,
+		       const struct pageblock *pb, uint64_t epoch);
+
+/** cursor_move() - it goes to another row; lets go of the pageblock that it
+ * leaves (R8), so that none is kept without a cursor. @owner: who that is */
+void cursor_move(struct mhp *m, struct cursor *c, uint64_t owner,
+		 const struct place *to);
+
+#endif
