@@ -188,11 +188,12 @@ static uint64_t move_bytes(const struct mhp_posix *p,
 	return mhp_bytes_from_pages(&p->geometry, move->nr_pages);
 }
 
-static void move_copy(struct mhp_posix *p, const struct mhp_move *move)
+static void move_copy(struct mhp_posix *p, const struct mhp_move *move,
+		      const void *next)
 {
 	mhp_posix_copy(mhp_posix_address(p, move->to_pfn),
 		       mhp_posix_address(p, move->from_pfn),
-		       (size_t)move_bytes(p, move));
+		       (size_t)move_bytes(p, move), next);
 }
 
 static void move_count(struct mhp_posix *p, uint64_t nr, uint64_t size_bytes,
@@ -211,7 +212,7 @@ static int move_finish(struct mhp_posix *p, struct mhp_handle_entry *entry,
 {
 	uint64_t start_ns = mhp_hosted_now_ns();
 
-	move_copy(p, move);
+	move_copy(p, move, NULL);
 	mhp_posix_fence();
 	if (!move_release(entry, move->from_pfn, move->to_pfn))
 		return MHP_ERR_AGAIN;
@@ -294,6 +295,13 @@ static uint64_t move_settle(struct mhp_posix *p, struct mhp *m,
 	return moved ? move_bytes(p, move) : 0;
 }
 
+/* Where what was put off as the i-th is now, or NULL. */
+static const void *later_source(struct mhp_posix *p, unsigned int i)
+{
+	return i < later.nr ? mhp_posix_address(p, later.items[i].move.from_pfn)
+			    : NULL;
+}
+
 static void later_copy(struct mhp_posix *p)
 {
 	for (unsigned int i = 0; i < later.nr; i++)
@@ -301,7 +309,8 @@ static void later_copy(struct mhp_posix *p)
 							&later.items[i].move);
 	for (unsigned int i = 0; i < later.nr; i++)
 		if (later.items[i].claimed)
-			move_copy(p, &later.items[i].move);
+			move_copy(p, &later.items[i].move,
+				  later_source(p, i + 1));
 	mhp_posix_fence();
 }
 

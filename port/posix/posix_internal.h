@@ -218,8 +218,9 @@ void mhp_posix_scrub(void *ctx, struct mhp_range range);
 /* copy.c */
 
 /** mhp_posix_copy() - copy whole cache lines, aligned, past the caches; others
- * see it after mhp_posix_fence() */
-void mhp_posix_copy(void *to, const void *from, size_t size_bytes);
+ * see it after mhp_posix_fence(). @next: where the next copy reads, or NULL */
+void mhp_posix_copy(void *to, const void *from, size_t size_bytes,
+		    const void *next);
 /** mhp_posix_fence() - what this thread has copied comes before what it does
  * next */
 void mhp_posix_fence(void);
