@@ -269,8 +269,13 @@ static unsigned int head_order(struct mhp *m, const struct pageblock *pb,
 			       unsigned int index)
 {
 	unsigned int bits = (1u << m->layout.row_order) - 1;
-	unsigned int n = 1, order = 0;
+	unsigned int n = 1, order = 0, next = (index & bits) + 1;
 
+	/* Most are single pages. */
+	if (next <= bits &&
+	    !(mhp_port_load(&pb->tails[index >> m->layout.row_order]) >> next &
+	      1))
+		return 0;
 	while (index + n < m->layout.pageblock_pages &&
 	       mhp_port_load(&pb->tails[(index + n) >> m->layout.row_order]) >>
 			       ((index + n) & bits) &
