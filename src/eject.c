@@ -211,7 +211,7 @@ static int eject_isolate(struct mhp *m, const struct eject *e,
 
 /* Isolate all, look at all; on failure all are as before. [mutex] */
 static int eject_prepare(struct mhp *m, const struct eject *e,
-			 struct mhp_report *report)
+			 uint64_t deadline_ns, struct mhp_report *report)
 {
 	bool look = !(e->flags & MHP_OFFLINE_TWICE);
 	struct eject_at at = {0};
@@ -221,7 +221,7 @@ static int eject_prepare(struct mhp *m, const struct eject *e,
 	while (look && !err && (blk = eject_walk(m, e, &at)))
 		if (block_former_zone(block_status(blk)))
 			err = offline_foresee(m, blk, eject_block(m, blk),
-					      e->flags, report);
+					      e->flags, deadline_ns, report);
 	if (err)
 		eject_undo(m, e);
 	return err;
@@ -350,7 +350,7 @@ static int eject_run(struct mhp *m, struct eject *e, uint64_t deadline_ns,
 				  MHP_WHY_REENTERED, MHP_PFN_NONE);
 	err = eject_check(m, e, report);
 	if (!err)
-		err = eject_prepare(m, e, report);
+		err = eject_prepare(m, e, deadline_ns, report);
 	if (!err)
 		eject_enter(m, e);
 	mhp_unlock(m);

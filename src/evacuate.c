@@ -6,6 +6,7 @@
 #include "evacuate.h"
 
 #include "desc.h"
+#include "offline.h"
 #include "owner.h"
 #include "section.h"
 
@@ -131,8 +132,9 @@ static void move_done(struct mhp *m, struct evacuate_batch *batch,
 }
 
 /* Ask the owner. */
-static void move_ask(struct mhp *m, struct evacuate_batch *batch,
-		     unsigned int i, mhp_pfn_t to_pfn)
+static void move_ask(struct mhp *m, const struct mhp_offline *op,
+		     struct evacuate_batch *batch, unsigned int i,
+		     mhp_pfn_t to_pfn)
 {
 	const struct frame_head *head = &batch->heads[i];
 	uint64_t desc = batch->descs[i];
@@ -141,7 +143,8 @@ static void move_ask(struct mhp *m, struct evacuate_batch *batch,
 				.to_pfn = to_pfn,
 				.order = (uint8_t)head->order,
 				.nr_pages = head->nr_pages,
-				.cookie = desc_cookie(desc)};
+				.cookie = desc_cookie(desc),
+				.op = op};
 	int err = MHP_ERR_AGAIN;
 
 	if (desc_mark(m, head->pfn, desc, true)) {
@@ -162,7 +165,8 @@ static void move_ask(struct mhp *m, struct evacuate_batch *batch,
 }
 
 /* Move one allocation. Return: 0, also if it stays for now; MHP_ERR_NOMEM. */
-static int move_one(struct mhp *m, struct evacuate_batch *batch, unsigned int i)
+static int move_one(struct mhp *m, const struct mhp_offline *op,
+		    struct evacuate_batch *batch, unsigned int i)
 {
 	const struct frame_head *head = &batch->heads[i];
 	uint64_t desc = batch->descs[i];
@@ -177,19 +181,28 @@ static int move_one(struct mhp *m, struct evacuate_batch *batch, unsigned int i)
 	if (err == MHP_ERR_NOMEM)
 		move_refused(m, batch, i, MHP_WHY_NO_TARGET);
 	else if (!err)
-		move_ask(m, batch, i, to_pfn);
+		move_ask(m, op, batch, i, to_pfn);
 	return err == MHP_ERR_NOMEM ? err : 0;
 }
 
 bool evacuate_late(struct mhp *m, const struct mhp_offline *op)
 {
-	return op->deadline_ns != MHP_NO_DEADLINE &&
-	       m->ops->now_ns(m->ops_ctx) >= op->deadline_ns;
+	return offline_is_late(m, op->deadline_ns);
 }
 
 bool evacuate_cancelled(const struct mhp_offline *op)
 {
 	return mhp_port_load_acquire(&op->cancelled);
+}
+
+static bool evacuate_expired(struct mhp *m, const struct mhp_offline *op)
+{
+	return evacuate_cancelled(op) || evacuate_late(m, op);
+}
+
+bool mhp_move_expired(struct mhp *m, const struct mhp_move *move)
+{
+	return move->op && evacuate_expired(m, move->op);
 }
 
 /* Let the owners finish what they have put off. */
@@ -214,11 +227,11 @@ static int batch_move(struct mhp *m, const struct mhp_offline *op,
 	for (i = 0; i < batch->nr; i++) {
 		int err;
 
-		if (evacuate_late(m, op) || evacuate_cancelled(op)) {
+		if (evacuate_expired(m, op)) {
 			batch->end_of_range = false;
 			return 0;
 		}
-		err = move_one(m, batch, i);
+		err = move_one(m, op, batch, i);
 		if (err)
 			return err;
 	}

@@ -51,6 +51,7 @@ struct forecast_pass {
 	struct mhp_blocker *blockers;
 	uint32_t max_blockers;
 	bool patient;
+	uint64_t deadline_ns;
 	struct mhp_report *first;
 	struct mhp_forecast sums;
 	uint32_t nr_stored;
@@ -159,6 +160,15 @@ static bool forecast_plain(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 	return true;
 }
 
+/* Whether there is no time for the pageblock that begins at @pfn. */
+static bool forecast_is_late(const struct mhp *m, mhp_pfn_t pfn,
+			     const struct forecast_pass *pass)
+{
+	return pfn > pass->range.start_pfn &&
+	       !(pfn & (m->layout.pageblock_pages - 1)) &&
+	       offline_is_late(m, pass->deadline_ns);
+}
+
 /* An allocation that begins before the range may reach into it. */
 static void forecast_look(struct mhp *m, struct mhp_block *blk,
 			  struct forecast_pass *pass)
@@ -171,6 +181,8 @@ static void forecast_look(struct mhp *m, struct mhp_block *blk,
 	while (pfn < end) {
 		mhp_pfn_t next = (pfn | mask) + 1;
 
+		if (forecast_is_late(m, pfn, pass))
+			return;
 		if (forecast_is_whole(m, pfn, pass) &&
 		    forecast_plain(m, blk, pfn, pass)) {
 			pfn = next;
@@ -190,13 +202,15 @@ static void forecast_look(struct mhp *m, struct mhp_block *blk,
 uint32_t forecast_walk(struct mhp *m, struct mhp_block *blk,
 		       struct mhp_range range, struct mhp_forecast *forecast,
 		       struct mhp_blocker *blockers, uint32_t max_blockers,
-		       bool patient, struct mhp_report *first)
+		       bool patient, uint64_t deadline_ns,
+		       struct mhp_report *first)
 {
 	const struct forecast_pass ask = {
 		.range = range,
 		.blockers = blockers,
 		.max_blockers = max_blockers,
 		.patient = patient,
+		.deadline_ns = deadline_ns,
 		.first = first,
 	};
 	struct forecast_pass pass = ask, before;
@@ -246,7 +260,7 @@ static int forecast_locked(struct mhp *m, uint64_t block_id,
 	if (!isolate_used(m, blk, range))
 		return 0;
 	nr = forecast_walk(m, blk, range, forecast, blockers, max_blockers,
-			   false, NULL);
+			   false, MHP_NO_DEADLINE, NULL);
 	forecast->nr_free_elsewhere = elsewhere_free(
 		m, blk, forecast->nr_pages_to_move);
 	return (int)nr;

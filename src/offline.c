@@ -91,7 +91,7 @@ static int offline_isolate(struct mhp *m, struct mhp_block *blk,
 
 int offline_foresee(struct mhp *m, struct mhp_block *blk,
 		    struct mhp_range range, uint32_t flags,
-		    struct mhp_report *report)
+		    uint64_t deadline_ns, struct mhp_report *report)
 {
 	struct mhp_report first = {.why = MHP_WHY_NONE};
 	struct mhp_forecast forecast;
@@ -99,7 +99,7 @@ int offline_foresee(struct mhp *m, struct mhp_block *blk,
 	if (!isolate_used(m, blk, range))
 		return 0;
 	(void)forecast_walk(m, blk, range, &forecast, NULL, 0,
-			    flags & MHP_OFFLINE_PATIENT, &first);
+			    flags & MHP_OFFLINE_PATIENT, deadline_ns, &first);
 	if (first.why == MHP_WHY_NONE)
 		return 0;
 	if (report)
@@ -122,7 +122,8 @@ static int offline_prepare(struct mhp *m, struct mhp_block *blk,
 		if (err)
 			return err;
 	}
-	err = offline_foresee(m, blk, offline_range(m, blk), op->flags, report);
+	err = offline_foresee(m, blk, offline_range(m, blk), op->flags,
+			      op->deadline_ns, report);
 	if (err)
 		goto unisolate;
 	op->progress.nr_pages = m->layout.block_pages -

@@ -35,7 +35,8 @@ static int vacate_begin(struct mhp *m, struct vacate *v,
 				  MHP_WHY_ISOLATED, pfn);
 	/* Undo bits of latecomers and unwritten descriptors are gone then. */
 	grace_wait(m);
-	err = offline_foresee(m, v->blk, v->range, 0, report);
+	err = offline_foresee(m, v->blk, v->range, 0, v->op.deadline_ns,
+			      report);
 	if (err) {
 		isolate_undo(m, v->blk, v->range);
 		return err;

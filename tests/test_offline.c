@@ -396,6 +396,103 @@ static void test_deadline(struct machine *mc)
 	shelf_close(shelf);
 }
 
+/* ---- how soon it ends ---- */
+
+/* A move in parts, each of which takes time; who gives it up says AGAIN. */
+struct parts {
+	struct mhp_offline op;
+	uint64_t nr_done;
+	uint64_t cancel_after; /* parts; 0: never */
+};
+
+#define PART_NS 300
+#define NR_PARTS 10
+
+static void move_in_parts(struct shelf *shelf, const struct mhp_move *move)
+{
+	struct parts *parts = shelf->at_move_arg;
+
+	shelf->items[move->cookie].answer = ANSWER_AGAIN;
+	for (int i = 0; i < NR_PARTS; i++) {
+		mhp_model_advance(shelf->mc->model, PART_NS);
+		if (++parts->nr_done == parts->cancel_after)
+			mhp_offline_cancel(shelf->mc->m, &parts->op);
+		if (mhp_move_expired(shelf->mc->m, move))
+			return;
+	}
+	shelf->items[move->cookie].answer = ANSWER_MOVED;
+}
+
+/* An owner that asks ends its move in the part in which it is late, or in which
+ * the operation is cancelled, and nothing has changed. */
+static void test_expired(struct machine *mc)
+{
+	struct shelf *shelf = two_blocks(mc);
+	struct parts parts = {.nr_done = 0};
+	struct mhp_report report;
+	char *before;
+
+	shelf_fill(shelf, FIRST_BLOCK, 1, 3);
+	shelf->at_move = move_in_parts;
+	shelf->at_move_arg = &parts;
+	before = snapshot(mc, 0);
+	begin_ok(mc, &parts.op, FIRST_BLOCK, 4 * PART_NS, 0);
+	assert_int_equal(mhp_offline_step(mc->m, &parts.op, &report),
+			 MHP_ERR_TIMEDOUT);
+	assert_int_equal(report.why, MHP_WHY_DEADLINE);
+	assert_int_equal(parts.nr_done, 4);
+	unchanged(mc, before, 0);
+
+	before = snapshot(mc, 0);
+	begin_ok(mc, &parts.op, FIRST_BLOCK, MHP_NO_DEADLINE, 0);
+	parts.nr_done = 0;
+	parts.cancel_after = 3;
+	assert_int_equal(mhp_offline_step(mc->m, &parts.op, NULL),
+			 MHP_ERR_CANCELED);
+	assert_int_equal(parts.nr_done, 3);
+	unchanged(mc, before, 0);
+	assert_int_equal(shelf->nr_moved, 0);
+
+	/* With time it ends. */
+	parts = (struct parts){.nr_done = 0};
+	offline_ok(mc, FIRST_BLOCK);
+	assert_int_equal(parts.nr_done, 3 * NR_PARTS);
+	shelf_verify(shelf);
+	shelf_close(shelf);
+}
+
+static void count_pins(struct shelf *shelf, mhp_pfn_t pfn)
+{
+	unsigned int *nr_asked = shelf->at_move_arg;
+
+	(void)pfn;
+	++*nr_asked;
+}
+
+/* Who is late before it has begun looks at one pageblock, not at all. */
+static void test_late_forecast(struct machine *mc)
+{
+	unsigned int order = mhp_pageblock_order(mc->g) - 1, nr_asked = 0;
+	struct shelf *shelf = two_blocks(mc);
+	struct mhp_offline op;
+	char *before;
+
+	shelf_fill(shelf, FIRST_BLOCK, order, 5);
+	shelf->at_pins = count_pins;
+	shelf->at_move_arg = &nr_asked;
+	mhp_model_advance(mc->model, 2);
+	before = snapshot(mc, 0);
+	begin_ok(mc, &op, FIRST_BLOCK, 1, 0);
+	assert_true(nr_asked > 0 && nr_asked <= 2);
+	assert_int_equal(mhp_offline_step(mc->m, &op, NULL), MHP_ERR_TIMEDOUT);
+	unchanged(mc, before, 0);
+	nr_asked = 0;
+	begin_ok(mc, &op, FIRST_BLOCK, MHP_NO_DEADLINE, 0);
+	assert_int_equal(nr_asked, 5);
+	mhp_offline_cancel(mc->m, &op);
+	shelf_close(shelf);
+}
+
 /* A patient operation succeeds as soon as the owner is willing. */
 static void test_patient(struct machine *mc)
 {
@@ -465,6 +562,8 @@ static const struct machine_test tests[] = {
 	{"late_not", test_late_not},
 	{"late_impatient", test_late_impatient},
 	{"deadline", test_deadline},
+	{"expired", test_expired},
+	{"late_forecast", test_late_forecast},
 	{"patient", test_patient},
 };
 

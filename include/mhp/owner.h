@@ -17,6 +17,7 @@ extern "C" {
 #endif
 
 struct mhp;
+struct mhp_offline;
 
 /**
  * struct mhp_move - one allocation that has to move
@@ -27,6 +28,8 @@ struct mhp_move {
 	uint8_t order;	    /* the smallest that holds nr_pages */
 	uint64_t nr_pages;  /* 2^order, but for runs (mhp_run_alloc()) */
 	uint64_t cookie;    /* given at allocation */
+	/* For mhp_move_expired(), as long as move() runs; NULL: never. */
+	const struct mhp_offline *op;
 };
 
 /**
@@ -56,6 +59,8 @@ struct mhp_owner_ops {
 	 *   not there any more, or not yet. MHP_ERR_INPROGRESS: the owner keeps
 	 *   to_pfn and will call mhp_move_complete().
 	 *   In all but the first and the last case to_pfn is the engine's.
+	 *   A move that takes more than a fraction of a millisecond looks at
+	 *   mhp_move_expired() meanwhile, and ends with MHP_ERR_AGAIN if so.
 	 */
 	int (*move)(void *ctx, struct mhp *m, const struct mhp_move *move);
 
@@ -141,6 +146,21 @@ MHP_MUST_CHECK MHP_API int mhp_owner_unregister(struct mhp *m, uint16_t owner);
  */
 MHP_API int mhp_move_complete(struct mhp *m, mhp_pfn_t from_pfn,
 			      mhp_pfn_t to_pfn, unsigned int order, bool moved);
+
+/**
+ * mhp_move_expired() - whether the operation that a move is part of shall end
+ *
+ * Because its deadline has passed, or it was cancelled. Nothing moves after that;
+ * how soon it ends is up to the owners that are moving: one that copies much
+ * asks after each part of it.
+ *
+ * @move: as move() got it
+ *
+ * Context: owner->move; takes no lock, reads the clock (ops->now_ns).
+ * Return: true: give the move up, if it is not nearly done.
+ */
+MHP_MUST_CHECK MHP_API bool mhp_move_expired(struct mhp *m,
+					     const struct mhp_move *move);
 
 #ifdef __cplusplus
 }
