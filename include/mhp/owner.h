@@ -150,7 +150,7 @@ MHP_API int mhp_move_complete(struct mhp *m, mhp_pfn_t from_pfn,
 /**
  * mhp_move_expired() - whether the operation that a move is part of shall end
  *
- * Because its deadline has passed, or it was cancelled. Nothing moves after that;
+ * Because its deadline has passed, or it was cancelled. Nothing moves after;
  * how soon it ends is up to the owners that are moving: one that copies much
  * asks after each part of it.
  *

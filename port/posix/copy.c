@@ -8,8 +8,9 @@
  * several copies is better than one for each.
  *
  * A processor fetches ahead what is read in order, but not from one page into
- * another: the first lines of a page that lies alone are waited for, which takes
- * as long as its copy. So each copy fetches, line by line, what is copied next.
+ * another: the first lines of a page that lies alone are waited for, which
+ * takes as long as its copy. So each copy fetches, line by line, what is copied
+ * next.
  *
  * A copy may race with a writer of the source: then it is not used (rule 8 of
  * handle_table.h). ThreadSanitizer cannot know that and is told not to look.
