@@ -329,6 +329,7 @@ struct mhp_posix_stat {
 	uint64_t nr_moves_pinned;     /* not moved because pinned */
 	uint64_t nr_moves_broken;     /* not moved because somebody waited too
 				     long for it */
+	uint64_t nr_moves_yielded;    /* given up for somebody who waited */
 	uint64_t bytes_moved;
 	uint64_t move_ns;	  /* spent copying */
 	uint64_t nr_holds;	  /* calls that had to wait for a move */
@@ -382,8 +383,9 @@ MHP_MUST_CHECK MHP_API int mhp_handle_alloc(struct mhp_posix *p,
  * pin it any more. A pointer from before is good until it is unpinned; what it
  * reads is not.
  *
- * Context: any thread; waits if this very handle is just being moved, for half
- *   a millisecond at most (then the move is given up).
+ * Context: any thread; waits if this very handle is just being moved: for the
+ *   copy of 256 KiB at most, then a move that has more to copy is given up.
+ *   Should the mover have lost its processor: for half a millisecond.
  * Return: the memory, good until unpinned; NULL (freed or never allocated,
  *   content lost, or MHP_HANDLE_PINS_MAX pins already).
  */

@@ -357,6 +357,7 @@ void mhp_posix_handles_stat(struct mhp_posix *p, struct mhp_posix_stat *stat)
 	stat->nr_moves = mhp_port_load(&table->nr_moves);
 	stat->nr_moves_pinned = mhp_port_load(&table->nr_moves_pinned);
 	stat->nr_moves_broken = mhp_port_load(&table->nr_moves_broken);
+	stat->nr_moves_yielded = mhp_port_load(&table->nr_moves_yielded);
 	stat->bytes_moved = mhp_port_load(&table->bytes_moved);
 	stat->move_ns = mhp_port_load(&table->move_ns);
 	stat->nr_holds = mhp_port_load(&table->nr_holds);

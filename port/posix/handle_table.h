@@ -55,6 +55,11 @@
  *    was seen to be live and to have the broken page. If the entry was freed
  *    since, the generation has changed and it fails. If it has moved, what was
  *    copied is lost just as well.
+ * 10. A mover copies in extents. Before each but the first it looks at the
+ *    word: if somebody waits (WAIT), it clears MOVING without a new pfn, and
+ *    the copy is thrown away with the target. So who waits does so for one
+ *    extent at most. A handle that is larger than an extent moves when nobody
+ *    wants it for as long as all of it takes.
  *
  * By 7 and 8 pinning twice in one thread cannot deadlock: the mover gives up,
  * or is made to.
@@ -109,6 +114,7 @@ struct mhp_handle_table {
 	mhp_word_t nr_moves __attribute__((aligned(64)));
 	mhp_word_t nr_moves_pinned;
 	mhp_word_t nr_moves_broken;
+	mhp_word_t nr_moves_yielded;
 	mhp_word_t bytes_moved;
 	mhp_word_t move_ns;
 	mhp_word_t nr_holds;

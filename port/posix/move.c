@@ -6,7 +6,13 @@
  * A handle that is pinned for a moment is waited for, DRAIN_NS at most, and
  * meanwhile nobody pins it anew: a handle that two threads pin in turn would
  * never be found unpinned otherwise. One that stays pinned is refused and moves
- * when it is unpinned, if the engine asks again. A mover that takes too long,
+ * when it is unpinned, if the engine asks again.
+ *
+ * Nobody waits for more than the copy of one extent, and DRAIN_WAITED_NS before
+ * it if others have the handle pinned: before each further extent the mover
+ * looks whether somebody waits, and gives the move up for him (rule 10), as it
+ * does when the operation is late or cancelled. What several small handles need
+ * together is no more than an extent. A mover that takes too long all the same,
  * because the system gave its processor to somebody else, is overtaken: whoever
  * needs the handle goes on, and the move is tried again later.
  *
@@ -24,10 +30,14 @@
 
 /* A pin that lasts longer counts as in use. */
 #define DRAIN_NS UINT64_C(200000)
-/* Longer than a drain and the copy of a pageblock. */
+/* The same if somebody waits to pin it: about the time of an extent. */
+#define DRAIN_WAITED_NS UINT64_C(20000)
+/* Longer than a drain and the copy of an extent. */
 #define HOLD_NS UINT64_C(500000)
+/* What is copied between two looks at who waits, and at the deadline. */
+#define EXTENT_BYTES UINT64_C(262144)
 /* Handles up to this size are copied together, a step's worth at a time. */
-#define LATER_BYTES UINT64_C(8192)
+#define LATER_BYTES (EXTENT_BYTES / MHP_OFFLINE_BATCH)
 /* Looks at a word before the thread gives up its processor. */
 #define SPINS 100
 
@@ -162,16 +172,17 @@ static bool move_release(struct mhp_handle_entry *entry, mhp_pfn_t from_pfn,
 static int move_drain(struct mhp_handle_entry *entry, mhp_pfn_t pfn)
 {
 	uint64_t word = mhp_port_load_acquire(&entry->word);
-	uint64_t deadline_ns;
+	uint64_t start_ns;
 
 	/* Nearly always; a look at the clock would be a tenth of the move. */
 	if (word_moves(word, pfn) && !(word & HANDLE_PIN_MASK))
 		return 0;
-	deadline_ns = mhp_hosted_now_ns() + DRAIN_NS;
+	start_ns = mhp_hosted_now_ns();
 	for (unsigned int looks = 0; word_moves(word, pfn); looks++) {
 		if (!(word & HANDLE_PIN_MASK))
 			return 0;
-		if (mhp_hosted_now_ns() > deadline_ns)
+		if (mhp_hosted_now_ns() - start_ns >
+		    (word & HANDLE_WAIT ? DRAIN_WAITED_NS : DRAIN_NS))
 			return MHP_ERR_BUSY;
 		if (looks < SPINS)
 			mhp_port_relax();
@@ -188,6 +199,7 @@ static uint64_t move_bytes(const struct mhp_posix *p,
 	return mhp_bytes_from_pages(&p->geometry, move->nr_pages);
 }
 
+/* Of a handle that is no larger than an extent. */
 static void move_copy(struct mhp_posix *p, const struct mhp_move *move,
 		      const void *next)
 {
@@ -206,14 +218,55 @@ static void move_count(struct mhp_posix *p, uint64_t nr, uint64_t size_bytes,
 	mhp_port_add(&table->nr_moves, nr);
 }
 
-/* Copies and has the handle use the copy: 0, or MHP_ERR_AGAIN (rule 8). */
-static int move_finish(struct mhp_posix *p, struct mhp_handle_entry *entry,
+/* Rule 10: whether to go on after an extent. */
+static bool move_goes_on(struct mhp_posix *p, struct mhp *m,
+			 struct mhp_handle_entry *entry,
+			 const struct mhp_move *move)
+{
+	uint64_t word = mhp_port_load_acquire(&entry->word);
+
+	if (!word_moves(word, move->from_pfn) || mhp_move_expired(m, move))
+		return false;
+	if (!(word & HANDLE_WAIT))
+		return true;
+	mhp_port_add(&p->handles.nr_moves_yielded, 1);
+	return false;
+}
+
+/* Extent by extent; whether all was copied. */
+static bool move_copy_extents(struct mhp_posix *p, struct mhp *m,
+			      struct mhp_handle_entry *entry,
+			      const struct mhp_move *move)
+{
+	const uint8_t *from = mhp_posix_address(p, move->from_pfn);
+	uint8_t *to = mhp_posix_address(p, move->to_pfn);
+	uint64_t rest = move_bytes(p, move);
+
+	for (; rest > EXTENT_BYTES; rest -= EXTENT_BYTES) {
+		mhp_posix_copy(to, from, EXTENT_BYTES, from + EXTENT_BYTES);
+		from += EXTENT_BYTES;
+		to += EXTENT_BYTES;
+		mhp_posix_copied(p);
+		if (!move_goes_on(p, m, entry, move))
+			return false;
+	}
+	mhp_posix_copy(to, from, (size_t)rest, NULL);
+	return true;
+}
+
+/* Copies and has the handle use the copy: 0, or MHP_ERR_AGAIN (rules 8, 10). */
+static int move_finish(struct mhp_posix *p, struct mhp *m,
+		       struct mhp_handle_entry *entry,
 		       const struct mhp_move *move)
 {
 	uint64_t start_ns = mhp_hosted_now_ns();
+	bool copied = move_copy_extents(p, m, entry, move);
 
-	move_copy(p, move, NULL);
 	mhp_posix_fence();
+	if (!copied) {
+		(void)move_release(entry, move->from_pfn, move->from_pfn);
+		return MHP_ERR_AGAIN;
+	}
 	if (!move_release(entry, move->from_pfn, move->to_pfn))
 		return MHP_ERR_AGAIN;
 	move_count(p, 1, move_bytes(p, move), start_ns);
@@ -339,14 +392,13 @@ static struct mhp_handle_entry *entry_of(struct mhp_posix *p, uint64_t cookie)
 	return &p->handles.entries[cookie];
 }
 
-/* Rules 5 and 6. Whoever breaks the hold lets the engine try again. */
+/* Rules 5, 6 and 10. Whoever breaks the hold lets the engine try again. */
 static int handle_move(void *ctx, struct mhp *m, const struct mhp_move *move)
 {
 	struct mhp_posix *p = ctx;
 	struct mhp_handle_entry *entry = entry_of(p, move->cookie);
 	int err;
 
-	(void)m;
 	if (!entry)
 		return MHP_ERR_AGAIN;
 	if (move_put_off(p, entry, move))
@@ -357,7 +409,7 @@ static int handle_move(void *ctx, struct mhp *m, const struct mhp_move *move)
 	err = move_fits(entry, move) ? move_drain(entry, move->from_pfn)
 				     : MHP_ERR_AGAIN;
 	if (!err)
-		return move_finish(p, entry, move);
+		return move_finish(p, m, entry, move);
 	(void)move_release(entry, move->from_pfn, move->from_pfn);
 	if (err == MHP_ERR_BUSY)
 		mhp_port_add(&p->handles.nr_moves_pinned, 1);

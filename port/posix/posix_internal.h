@@ -47,6 +47,8 @@ struct mhp_posix_fault {
 	uint64_t k;
 	uint64_t nr_calls;  /* [atomic] */
 	uint64_t nr_faults; /* [atomic] */
+	/* A move has copied an extent and looks next who waits; or NULL. */
+	void (*copied)(struct mhp_posix_fault *fault);
 };
 
 /* A region; struct mhp_posix_region is what others see of it. */
@@ -125,6 +127,13 @@ int mhp_posix_open_with(const struct mhp_posix_config *config,
 
 /** mhp_posix_fails() - count a fallible call: its code if the plan fails it */
 int mhp_posix_fails(struct mhp_posix *p);
+
+/** mhp_posix_copied() - tell the fault plan, if there is one */
+static inline void mhp_posix_copied(struct mhp_posix *p)
+{
+	if (p->fault && p->fault->copied)
+		p->fault->copied(p->fault);
+}
 
 /** mhp_posix_failed() - remember why; returns @code */
 int mhp_posix_failed(struct mhp_posix *p, int code, const char *text);
