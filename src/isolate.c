@@ -59,39 +59,38 @@ void isolate_undo(struct mhp *m, struct mhp_block *blk, struct mhp_range range)
 	isolate_undo_span(m, blk, span_of(m, blk, range));
 }
 
-/* Pages of a pageblock from page @from of it to @end that are used. */
-static uint64_t isolate_used_from(const struct mhp *m,
-				  const struct pageblock *pb, uint32_t from,
-				  uint32_t end)
+/* Pages of a pageblock that are used and in a range. */
+static uint64_t isolate_used_in(const struct mhp *m, const struct pageblock *pb,
+				uint64_t word, struct mhp_range range)
 {
-	uint64_t word = mhp_port_load_seq(pb->word);
+	mhp_pfn_t start = pageblock_pfn(m, pb);
+	uint64_t from = range.start_pfn > start ? range.start_pfn - start : 0;
+	uint64_t end = mhp_range_end_pfn(range) - start;
 
 	if (word & PB_OPENING)
 		return 1;
-	/* R4: as long as a page is in use it is one of these. */
-	if (!(word & (PB_SMALL | PB_HUGE)))
-		return 0;
-	return pageblock_nr_used_in(m, pb, word, from, end);
+	if (end > m->layout.pageblock_pages)
+		end = m->layout.pageblock_pages;
+	return pageblock_nr_used_in(m, pb, word, (uint32_t)from, (uint32_t)end);
 }
 
+/* R4: as long as a page is in use its pageblock is SMALL or HUGE, so of most
+ * pageblocks of an empty block the word is enough. */
 uint64_t isolate_used(struct mhp *m, struct mhp_block *blk,
 		      struct mhp_range range)
 {
+	const mhp_word_t *words = pageblock_at(m, blk, 0).word;
 	struct span span = span_of(m, blk, range);
 	uint64_t used = 0;
 
 	for (; span.first < span.end; span.first++) {
-		struct pageblock pb = pageblock_at(m, blk, span.first);
-		mhp_pfn_t start = pageblock_pfn(m, &pb);
-		uint64_t from = range.start_pfn > start
-					? range.start_pfn - start
-					: 0;
-		uint64_t end = mhp_range_end_pfn(range) - start;
+		uint64_t word = mhp_port_load_seq(&words[span.first]);
+		struct pageblock pb;
 
-		if (end > m->layout.pageblock_pages)
-			end = m->layout.pageblock_pages;
-		used += isolate_used_from(m, &pb, (uint32_t)from,
-					  (uint32_t)end);
+		if (!(word & (PB_SMALL | PB_HUGE | PB_OPENING)))
+			continue;
+		pb = pageblock_at(m, blk, span.first);
+		used += isolate_used_in(m, &pb, word, range);
 	}
 	return used;
 }
