@@ -111,60 +111,76 @@ static void walk_skip_down(struct mhp *m, struct zone_walk *w)
 		w->end_pfn = section_leaf_start(m, end);
 }
 
-/* What a block has in the zone; nothing, for most others. */
-static struct zone_share walk_share(struct mhp *m, const struct zone_walk *w,
-				    struct mhp_block *blk)
+/* Whether a block may have pages in the zone; most others do not. */
+static bool walk_wants(const struct zone_walk *w, uint64_t status)
 {
-	uint64_t status = block_status(blk);
+	return block_has(status, BLOCK_MANY) ||
+	       (block_zone(status) == w->type && block_node(status) == w->node);
+}
 
-	if (!block_has(status, BLOCK_MANY) &&
-	    (block_zone(status) != w->type || block_node(status) != w->node))
-		return (struct zone_share){{0, 0}, 0, 0};
-	return zone_share(m, blk, w->node, w->type);
+/* Extent of the first block in a leaf, or of the last one, that has pages in
+ * the zone. */
+static struct mhp_range walk_leaf(struct mhp *m, const struct zone_walk *w,
+				  uint64_t leaf, bool up)
+{
+	struct mhp_block *const *entries =
+		(struct mhp_block *const *)(void *)m->root[leaf];
+	mhp_pfn_t start = section_leaf_start(m, leaf);
+	mhp_pfn_t end = section_leaf_start(m, leaf + 1);
+	uint64_t first, nr, i;
+
+	start = start > w->start_pfn ? start : w->start_pfn;
+	end = end < w->end_pfn ? end : w->end_pfn;
+	first = start >> m->section_order;
+	nr = entries ? ((end - 1) >> m->section_order) - first + 1 : 0;
+	for (i = 0; i < nr; i++) {
+		uint64_t section = up ? first + i : first + nr - 1 - i;
+		struct mhp_block *blk = entries[section & m->leaf_mask];
+		struct zone_share share;
+
+		if (!blk || !walk_wants(w, block_status(blk)))
+			continue;
+		share = zone_share(m, blk, w->node, w->type);
+		if (share.nr_present)
+			return share.extent;
+	}
+	return mhp_range_make(0, 0);
 }
 
 /* Extent of the first block that has pages in the zone. */
 static struct mhp_range zone_first(struct mhp *m, struct zone_walk w)
 {
-	while (w.start_pfn < w.end_pfn) {
-		struct zone_share share;
-		struct mhp_block *blk;
+	struct mhp_range extent = mhp_range_make(0, 0);
+
+	while (!extent.nr_pages && w.start_pfn < w.end_pfn) {
+		uint64_t leaf;
 
 		walk_skip_up(m, &w);
 		if (w.start_pfn >= w.end_pfn)
 			break;
-		blk = section_range_block(
-			m, mhp_range_make(w.start_pfn, w.end_pfn - w.start_pfn),
-			w.start_pfn);
-		if (!blk)
-			break;
-		share = walk_share(m, &w, blk);
-		if (share.nr_present)
-			return share.extent;
-		w.start_pfn = blk->start_pfn + m->layout.block_pages;
+		leaf = section_leaf(m, w.start_pfn);
+		extent = walk_leaf(m, &w, leaf, true);
+		w.start_pfn = section_leaf_start(m, leaf + 1);
 	}
-	return mhp_range_make(0, 0);
+	return extent;
 }
 
 /* Extent of the last block that has pages in the zone. */
 static struct mhp_range zone_last(struct mhp *m, struct zone_walk w)
 {
-	while (w.end_pfn > w.start_pfn) {
-		struct zone_share share;
-		struct mhp_block *blk;
+	struct mhp_range extent = mhp_range_make(0, 0);
+
+	while (!extent.nr_pages && w.end_pfn > w.start_pfn) {
+		uint64_t leaf;
 
 		walk_skip_down(m, &w);
 		if (w.end_pfn <= w.start_pfn)
 			break;
-		blk = section_prev_block(m, w.end_pfn - 1);
-		if (!blk)
-			break;
-		share = walk_share(m, &w, blk);
-		if (share.nr_present)
-			return share.extent;
-		w.end_pfn = blk->start_pfn;
+		leaf = section_leaf(m, w.end_pfn - 1);
+		extent = walk_leaf(m, &w, leaf, false);
+		w.end_pfn = section_leaf_start(m, leaf);
 	}
-	return mhp_range_make(0, 0);
+	return extent;
 }
 
 /* The block does not count any more: draw the ends of the span in. */
