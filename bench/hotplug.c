@@ -12,6 +12,13 @@
  *                 freed, so what add and online put off is in here; the
  *                 "-used" figures are of memory that has been through this
  *
+ *   first-touch   a page of each of its blocks: what of offline is the
+ *                 system's, where that is the first to touch the block's state
+ *   forecast      of one block: empty, and full of single pages whose owner is
+ *                 asked for pins
+ *   -resident     the same on port model whose memory stays resident and is not
+ *                 zero when it comes back: what the engine itself takes
+ *
  * "existing-bytes" is not a time: it is the memory that was there before and
  * describes the DIMM, for each section of it.
  *
@@ -37,6 +44,14 @@ enum {
 	CASE_OFFLINE_1G_USED,
 	CASE_REMOVE_1G_USED,
 	CASE_ADD_ONLINE_1T,
+	CASE_FIRST_TOUCH,
+	CASE_FORECAST_EMPTY,
+	CASE_FORECAST_FULL,
+	CASE_ADD_ONLINE_RESIDENT,
+	CASE_OFFLINE_RESIDENT,
+	CASE_REMOVE_RESIDENT,
+	CASE_OFFLINE_USED_RESIDENT,
+	CASE_REMOVE_USED_RESIDENT,
 	CASE_EXISTING,
 	NR_CASES,
 };
@@ -50,6 +65,14 @@ static const struct bench_case case_names[NR_CASES] = {
 	{.name = "offline-1g-used", .unit = "us", .threads = 1},
 	{.name = "remove-1g-used", .unit = "us", .threads = 1},
 	{.name = "add-online-1t", .unit = "us", .threads = 1},
+	{.name = "first-touch-1g", .unit = "us", .threads = 1},
+	{.name = "forecast-empty", .unit = "us", .threads = 1},
+	{.name = "forecast-full", .unit = "us", .threads = 1},
+	{.name = "add-online-1g-resident", .unit = "us", .threads = 1},
+	{.name = "offline-1g-resident", .unit = "us", .threads = 1},
+	{.name = "remove-1g-resident", .unit = "us", .threads = 1},
+	{.name = "offline-1g-used-resident", .unit = "us", .threads = 1},
+	{.name = "remove-1g-used-resident", .unit = "us", .threads = 1},
 	{.name = "existing-bytes", .unit = "bytes", .threads = 1},
 };
 
@@ -159,6 +182,99 @@ static int measure_used(struct hotplug *h)
 	return measure_remove(h, CASE_REMOVE_1G_USED);
 }
 
+/* ---- forecasts ---- */
+
+static int never_moves(void *ctx, struct mhp *m, const struct mhp_move *move)
+{
+	(void)ctx;
+	(void)m;
+	(void)move;
+	return MHP_ERR_BUSY;
+}
+
+static uint32_t no_pins(void *ctx, struct mhp *m, mhp_pfn_t pfn,
+			unsigned int order, uint64_t cookie)
+{
+	(void)ctx;
+	(void)m;
+	(void)pfn;
+	(void)order;
+	(void)cookie;
+	return 0;
+}
+
+static int measure_forecast(struct hotplug *h, int i)
+{
+	uint64_t id = testbed_leaves(&h->t, testbed_nr_blocks(&h->t) / 2);
+	struct mhp_forecast forecast;
+	double start = bench_now_ns();
+	int err = mhp_forecast(h->t.m, id, &forecast, NULL, 0, NULL);
+
+	sample_us(h, i, start);
+	return err ? bench_fail("forecast", err, NULL) : 0;
+}
+
+/* Three quarters of a GiB hold single pages; the block is among them. */
+static int measure_forecast_full(struct hotplug *h, uint16_t owner)
+{
+	struct mhp_request request = {.mobility = MHP_MOVABLE, .owner = owner};
+	uint64_t want = testbed_nr_free(&h->t) / 4 * 3, i, nr = 0;
+	int err = 0;
+
+	while (!err && nr < want)
+		err = mhp_frame_alloc(h->t.m, &request, &h->pfns[nr++]);
+	if (!err)
+		err = measure_forecast(h, CASE_FORECAST_FULL);
+	for (i = 0; !err && i < nr; i++)
+		err = mhp_frame_free(h->t.m, h->pfns[i], 0);
+	return err ? bench_fail("use", err, NULL) : 0;
+}
+
+static int measure_forecasts(struct hotplug *h)
+{
+	static const struct mhp_owner_ops ops = {
+		.size_bytes = sizeof(ops),
+		.name = "bench",
+		.move = never_moves,
+		.pins = no_pins,
+	};
+	uint16_t owner;
+	int err = mhp_owner_register(h->t.m, &ops, NULL, &owner);
+
+	if (err)
+		return bench_fail("register an owner", err, NULL);
+	err = testbed_plug(&h->t, BENCH_GIB, h->placement);
+	if (!err)
+		err = measure_forecast(h, CASE_FORECAST_EMPTY);
+	if (!err)
+		err = measure_forecast_full(h, owner);
+	if (!err)
+		err = testbed_offline(&h->t);
+	if (!err)
+		err = testbed_remove(&h->t);
+	return err ? err : mhp_owner_unregister(h->t.m, owner);
+}
+
+/* ---- what the system takes of it ---- */
+
+static int measure_first_touch(struct hotplug *h)
+{
+	uint64_t i, nr = testbed_nr_blocks(&h->t);
+	mhp_pfn_t step = h->t.dimm.nr_pages / nr;
+	double start;
+	int err = testbed_plug(&h->t, BENCH_GIB, h->placement);
+
+	if (err)
+		return err;
+	start = bench_now_ns();
+	for (i = 1; i <= nr; i++)
+		*(volatile char *)mhp_frame_address(
+			h->t.m, h->t.dimm.start_pfn + i * step - 1) = 1;
+	sample_us(h, CASE_FIRST_TOUCH, start);
+	err = testbed_offline(&h->t);
+	return err ? err : testbed_remove(&h->t);
+}
+
 static int measure_gib(struct hotplug *h, const struct bench *b,
 		       enum testbed_port port)
 {
@@ -171,6 +287,52 @@ static int measure_gib(struct hotplug *h, const struct bench *b,
 		err = measure_empty(h);
 		if (!err)
 			err = measure_used(h);
+		if (!err && port == TESTBED_MODEL)
+			err = measure_forecasts(h);
+		if (!err && port == TESTBED_MODEL)
+			err = measure_first_touch(h);
+	}
+	testbed_close(&h->t);
+	return err;
+}
+
+static int measure_resident_used(struct hotplug *h, bool sampled)
+{
+	int err = testbed_plug(&h->t, BENCH_GIB, h->placement);
+
+	if (!err)
+		err = use_and_free(h, testbed_nr_free(&h->t));
+	if (!err && sampled)
+		err = measure_offline(h, CASE_OFFLINE_USED_RESIDENT, -1);
+	else if (!err)
+		err = testbed_offline(&h->t);
+	if (err)
+		return err;
+	return sampled ? measure_remove(h, CASE_REMOVE_USED_RESIDENT)
+		       : testbed_remove(&h->t);
+}
+
+static int measure_resident_empty(struct hotplug *h)
+{
+	int err = measure_add_online(h, BENCH_GIB, CASE_ADD_ONLINE_RESIDENT);
+
+	if (!err)
+		err = measure_offline(h, CASE_OFFLINE_RESIDENT, -1);
+	return err ? err : measure_remove(h, CASE_REMOVE_RESIDENT);
+}
+
+static int measure_resident(struct hotplug *h, const struct bench *b)
+{
+	unsigned int i;
+	int err = testbed_open_stale(&h->t, b, BOOT_SMALL, BENCH_GIB);
+
+	if (err)
+		return err;
+	err = measure_resident_used(h, false);
+	for (i = 0; !err && i < b->repeat; i++) {
+		err = measure_resident_empty(h);
+		if (!err)
+			err = measure_resident_used(h, true);
 	}
 	testbed_close(&h->t);
 	return err;
@@ -218,6 +380,8 @@ static int measure_port(const struct bench *b, enum testbed_port port,
 	err = measure_gib(&h, b, port);
 	if (!err && port == TESTBED_MODEL)
 		err = measure_tib(&h, b);
+	if (!err && port == TESTBED_MODEL)
+		err = measure_resident(&h, b);
 	if (!err)
 		bench_print(b, "hotplug", h.cases, NR_CASES);
 	free(h.cases);

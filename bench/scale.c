@@ -3,13 +3,14 @@
  * How allocation scales: the same work in 1, 2, 4 ... threads, each on its own
  * processor. The figure is what one operation takes in one thread, so that a
  * perfect allocator shows the same figure in every row. The floor is measured
- * in all threads at once.
+ * in all threads at once. How hotplug scales with memory is in plug_scale.c.
  */
 #include <stdlib.h>
 
 #include "alloc.h"
 #include "commands.h"
 #include "floors.h"
+#include "plug_scale.h"
 
 #define MAX_ROWS 9
 #define NR_OPS (UINT64_C(1) << 18)
@@ -81,5 +82,5 @@ int bench_scale(const struct bench *b)
 		bench_print(b, "scale", cases, nr);
 	alloc_close(&bed);
 	free(cases);
-	return err ? bench_fail("scale", err, NULL) : EXIT_DONE;
+	return err ? bench_fail("scale", err, NULL) : bench_plug_scale(b);
 }

@@ -36,7 +36,7 @@ static int open_model(struct testbed *t, const struct mhp_geometry *g,
 		.nr_boot = 1,
 		.max_pfn = mhp_pages_from_bytes(g, span_bytes),
 		.dma32_end_pfn = mhp_pages_from_bytes(g, DIMM_START),
-		.flags = MHP_MODEL_REAL_CLOCK,
+		.flags = MHP_MODEL_REAL_CLOCK | t->model_flags,
 	};
 	int err = mhp_model_create(&config, &t->model, report);
 
@@ -105,6 +105,18 @@ int testbed_open_model(struct testbed *t, const struct bench *b,
 		   : testbed_start(t, &g, boot_bytes, max_dimm_bytes);
 }
 
+int testbed_open_stale(struct testbed *t, const struct bench *b,
+		       uint64_t boot_bytes, uint64_t max_dimm_bytes)
+{
+	struct mhp_geometry g;
+	int err = testbed_geometry(&g, b);
+
+	*t = (struct testbed){.port = TESTBED_MODEL,
+			      .model_flags = MHP_MODEL_STALE};
+	return err ? bench_fail("start", err, NULL)
+		   : testbed_start(t, &g, boot_bytes, max_dimm_bytes);
+}
+
 void testbed_close(struct testbed *t)
 {
 	if (t->model)
@@ -157,12 +169,20 @@ static int plug_posix(struct testbed *t, enum mhp_placement placement,
 int testbed_plug(struct testbed *t, uint64_t size_bytes,
 		 enum mhp_placement placement)
 {
+	const struct mhp_geometry *g = mhp_geometry(t->m);
+
+	t->dimm.start_pfn = mhp_pages_from_bytes(g, DIMM_START);
+	return testbed_plug_at(t, size_bytes, placement);
+}
+
+int testbed_plug_at(struct testbed *t, uint64_t size_bytes,
+		    enum mhp_placement placement)
+{
 	struct mhp_report report = {.pfn = MHP_PFN_NONE};
 	const struct mhp_geometry *g = mhp_geometry(t->m);
 	int err;
 
-	t->dimm = mhp_range_make(mhp_pages_from_bytes(g, DIMM_START),
-				 mhp_pages_from_bytes(g, size_bytes));
+	t->dimm.nr_pages = mhp_pages_from_bytes(g, size_bytes);
 	err = t->model ? plug_model(t, placement, &report)
 		       : plug_posix(t, placement, &report);
 	return err ? bench_fail("plug", err, &report) : 0;

@@ -24,6 +24,7 @@ struct testbed {
 	struct mhp_posix *posix; /* or NULL */
 	struct mhp_range dimm;	 /* plugged */
 	uint32_t region_id;	 /* of it, on posix */
+	uint32_t model_flags;	 /* MHP_MODEL_*, beside those of all */
 };
 
 /** testbed_open() - start; 0, or EXIT_FAILED and has said why */
@@ -35,6 +36,10 @@ int testbed_open(struct testbed *t, const struct bench *b,
 int testbed_open_model(struct testbed *t, const struct bench *b,
 		       uint16_t descriptor_bytes, uint64_t boot_bytes,
 		       uint64_t max_dimm_bytes);
+/** testbed_open_stale() - the same on port model, where memory stays resident
+ * and as it was when it is removed: what is measured is the engine's */
+int testbed_open_stale(struct testbed *t, const struct bench *b,
+		       uint64_t boot_bytes, uint64_t max_dimm_bytes);
 void testbed_close(struct testbed *t);
 
 /* 0, or EXIT_FAILED and have said why. */
@@ -42,6 +47,9 @@ void testbed_close(struct testbed *t);
 /** testbed_plug() - memory arrives and goes online in zone Normal */
 int testbed_plug(struct testbed *t, uint64_t size_bytes,
 		 enum mhp_placement placement);
+/** testbed_plug_at() - the same where the DIMM begins that is noted */
+int testbed_plug_at(struct testbed *t, uint64_t size_bytes,
+		    enum mhp_placement placement);
 /** testbed_offline() - its blocks go offline */
 int testbed_offline(struct testbed *t);
 /** testbed_remove() - it is gone and its memory the system's again */

@@ -34,6 +34,14 @@ HOTPLUG = {
     "add-online-1g", "offline-1g", "offline-block", "remove-1g",
     "add-use-free-1g", "existing-bytes",
 }
+# On port model only.
+HOTPLUG_MODEL = HOTPLUG | {
+    "add-online-1t", "first-touch-1g", "forecast-empty", "forecast-full",
+    "add-online-1g-resident", "offline-1g-resident", "remove-1g-resident",
+    "offline-1g-used-resident", "remove-1g-used-resident",
+}
+PLUG_SCALE = {"add-online-16g", "offline-16g", "remove-16g", "beside-16g"}
+PLUG_MEMORY = {"resident-16g", "page-tables-16g"}
 GIGANTIC = {
     "1g-alloc", "1g-free", "1g-alloc-half-full", "1g-free-half-full",
     "1g-alloc-none",
@@ -130,11 +138,9 @@ def check_hotplug():
         for placement in "range", "block", "existing":
             have = {row["case"] for row in rows if row["port"] == port
                     and row["placement"] == placement}
+            wanted = HOTPLUG_MODEL if port == "model" else HOTPLUG
             case(f"hotplug on {port}, {placement}",
-                 ", ".join(sorted(HOTPLUG - have)))
-    case("hotplug 1 TiB on model",
-         "" if any(row["case"] == "add-online-1t" and row["port"] == "model"
-                   for row in rows) else "no such row")
+                 ", ".join(sorted(wanted - have)))
     # Not a time, but a promise.
     costs = [row["max"] for row in rows if row["case"] == "existing-bytes"
              and row["placement"] in ("block", "range")]
@@ -251,6 +257,19 @@ def check_plot():
              and "No such file" in got.stderr else got.stderr)
 
 
+def check_scale():
+    rows, wrong = bench("scale")
+    case("scale runs", wrong)
+    units = {row["case"]: row["unit"] for row in rows}
+    missing = {"4k-pair"} | PLUG_SCALE | PLUG_MEMORY
+    case("scale has its cases", ", ".join(sorted(missing - set(units))))
+    for row in rows:
+        name = row["case"]
+        unit = "us" if name in PLUG_SCALE else "ns"
+        unit = "MiB" if name in PLUG_MEMORY else unit
+        case(f"scale {name}", wrong_row(row, "scale", unit, unit == "ns"))
+
+
 def check_text():
     got = mhp("--repeat", "1", "--size", "128M", "scale")
     case("a table", "" if got.returncode == 0 and "4k-pair" in got.stdout
@@ -289,7 +308,7 @@ def main():
     check_alloc()
     check_only()
     check_tables()
-    check("scale", {"4k-pair"}, "ns", True)
+    check_scale()
     check("evacuate", EVACUATE, "GB/s", True)
     check_hotplug()
     check("view", VIEW, "us", False)
