@@ -158,6 +158,41 @@ static void who_waits_waits_for_one_extent(void **state)
 	scene_close(&scene);
 }
 
+/* A handle that somebody has waited for stays until it was pinned, or cannot
+ * be. */
+static void who_waited_is_first(void **state)
+{
+	struct mhp_move move = {.op = NULL};
+	struct mhp_handle_info info;
+	struct scene scene;
+	mhp_word_t *word;
+
+	(void)state;
+	scene_open(&scene, NULL);
+	word = scene_word(&scene, scene.handles[0]);
+	assert_int_equal(mhp_handle_query(scene.p, scene.handles[0], &info), 0);
+	move.from_pfn = move.to_pfn = info.pfn;
+	move.cookie = (uint32_t)scene.handles[0];
+	move.nr_pages = 2 * MIB / 4096;
+	move.order = (uint8_t)__builtin_ctzll(move.nr_pages);
+	mhp_port_or(word, HANDLE_WAIT);
+	assert_int_equal(
+		mhp_handle_owner.move(scene.p, mhp_posix_mhp(scene.p), &move),
+		MHP_ERR_AGAIN);
+	assert_int_equal(scene.nr_looks, 0);
+	assert_true(mhp_port_load(word) & HANDLE_WAIT);
+	assert_non_null(mhp_handle_pin(scene.p, scene.handles[0]));
+	assert_int_equal(mhp_handle_unpin(scene.p, scene.handles[0]), 0);
+	assert_false(mhp_port_load(word) & HANDLE_WAIT);
+
+	mhp_port_or(word, HANDLE_WAIT | HANDLE_PIN_MASK);
+	assert_null(mhp_handle_pin(scene.p, scene.handles[0]));
+	assert_false(mhp_port_load(word) & HANDLE_WAIT);
+	mhp_port_and(word, ~HANDLE_PIN_MASK);
+	assert_int_equal(scene_offline(&scene, MHP_NO_DEADLINE, NULL), 0);
+	scene_close(&scene);
+}
+
 static void act_late(struct scene *scene)
 {
 	(void)scene;
@@ -206,6 +241,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_waits_waits_for_one_extent),
+		cmocka_unit_test(who_waited_is_first),
 		cmocka_unit_test(a_deadline_ends_with_the_extent),
 		cmocka_unit_test(a_cancel_ends_with_the_extent),
 	};

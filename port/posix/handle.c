@@ -70,16 +70,23 @@ static uint64_t entry_pin(struct mhp_posix *p, struct mhp_handle_entry *entry,
 			continue;
 		}
 		if ((word & HANDLE_PIN_MASK) == HANDLE_PIN_MASK) {
+			/* Rule 10: nobody waits for this any more. */
+			if (word & HANDLE_WAIT &&
+			    !mhp_port_cas(&entry->word, &word,
+					  word & ~HANDLE_WAIT))
+				continue;
 			*code = MHP_ERR_BUSY;
 			return 0;
 		}
-		if (mhp_port_cas(&entry->word, &word, word + HANDLE_PIN))
+		if (mhp_port_cas(&entry->word, &word,
+				 (word & ~HANDLE_WAIT) + HANDLE_PIN))
 			break;
 	}
+	word = (word & ~HANDLE_WAIT) + HANDLE_PIN;
 	if (MHP_HOSTED_LIKELY(handle_life_generation(
 				      mhp_port_load_acquire(&entry->life)) ==
 			      handle_generation(handle)))
-		return word + HANDLE_PIN;
+		return word;
 	entry_unpin(entry);
 	return 0;
 }

@@ -41,9 +41,9 @@
  *    is live after its page was allocated and not live before it is freed, so a
  *    page that is just being allocated or freed is found in no live word: it
  *    does not move (MHP_ERR_AGAIN), and the next look finds it settled.
- * 7. Who finds MOVING waits: spins, then sets WAIT and sleeps on the low half
- *    of the word. The step that clears MOVING clears WAIT too and wakes
- *    everybody if it was set.
+ * 7. Who finds MOVING waits: sets WAIT, spins, then sleeps on the low half of
+ *    the word. The step that clears MOVING wakes everybody if WAIT was set, and
+ *    clears that too if it moved; else the next pin does (10).
  * 8. Who has waited HOLD_NS clears MOVING himself: a mover that lost its
  *    processor holds nobody up. Its last step (5) fails then, and what it has
  *    copied, torn perhaps, is thrown away with the target. It cannot be fooled
@@ -57,9 +57,11 @@
  *    copied is lost just as well.
  * 10. A mover copies in extents. Before each but the first it looks at the
  *    word: if somebody waits (WAIT), it clears MOVING without a new pfn, and
- *    the copy is thrown away with the target. So who waits does so for one
- *    extent at most. A handle that is larger than an extent moves when nobody
- *    wants it for as long as all of it takes.
+ *    the copy is thrown away with the target. WAIT stays then, and nobody sets
+ *    MOVING, until somebody has pinned the handle: the mover is back before
+ *    who waited has woken up. So who waits does so for one extent at most. A
+ *    handle that is larger than an extent moves when nobody wants it for as
+ *    long as all of it takes.
  *
  * By 7 and 8 pinning twice in one thread cannot deadlock: the mover gives up,
  * or is made to.

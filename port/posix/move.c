@@ -38,6 +38,9 @@
 #define EXTENT_BYTES UINT64_C(262144)
 /* Handles up to this size are copied together, a step's worth at a time. */
 #define LATER_BYTES (EXTENT_BYTES / MHP_OFFLINE_BATCH)
+/* Who waits does not sleep for so long: an extent is copied sooner than a
+ * processor wakes up. */
+#define AWAKE_NS UINT64_C(50000)
 /* Looks at a word before the thread gives up its processor. */
 #define SPINS 100
 
@@ -92,14 +95,18 @@ static bool hold_break(struct mhp_posix *p, struct mhp_handle_entry *entry,
 	return true;
 }
 
-/* Rule 7. Sleeps, or says that it wants to; the word after that. */
-static uint64_t hold_sleep(struct mhp_handle_entry *entry, uint64_t word,
-			   uint64_t ns)
+/* Rule 7. Says that it wants to pin, and waits a while; the word after that. */
+static uint64_t hold_wait(struct mhp_handle_entry *entry, uint64_t word,
+			  uint64_t waited_ns)
 {
 	if (!(word & HANDLE_WAIT) &&
 	    !mhp_port_cas(&entry->word, &word, word | HANDLE_WAIT))
 		return word;
-	word_sleep(&entry->word, word | HANDLE_WAIT, ns);
+	if (waited_ns < AWAKE_NS)
+		mhp_port_relax();
+	else
+		word_sleep(&entry->word, word | HANDLE_WAIT,
+			   HOLD_NS - waited_ns);
 	return mhp_port_load_acquire(&entry->word);
 }
 
@@ -107,16 +114,12 @@ uint64_t mhp_handle_hold(struct mhp_posix *p, struct mhp_handle_entry *entry)
 {
 	uint64_t start_ns = mhp_hosted_now_ns();
 	uint64_t word = mhp_port_load_acquire(&entry->word);
-	uint64_t waited;
+	uint64_t waited_ns;
 
-	for (unsigned int i = 0; i < SPINS && word & HANDLE_MOVING; i++) {
-		mhp_port_relax();
-		word = mhp_port_load_acquire(&entry->word);
-	}
 	while (word & HANDLE_MOVING) {
-		waited = mhp_hosted_now_ns() - start_ns;
-		if (waited < HOLD_NS)
-			word = hold_sleep(entry, word, HOLD_NS - waited);
+		waited_ns = mhp_hosted_now_ns() - start_ns;
+		if (waited_ns < HOLD_NS)
+			word = hold_wait(entry, word, waited_ns);
 		else if (hold_break(p, entry, &word))
 			break;
 	}
@@ -130,13 +133,15 @@ static bool word_has(uint64_t word, mhp_pfn_t pfn)
 	return word & HANDLE_LIVE && handle_pfn(word) == pfn;
 }
 
-/* Sets MOVING if the entry has the page; whether it did. */
+/* Sets MOVING if the entry has the page, and nobody is to pin it first (rule
+ * 10); whether it did. */
 static bool move_claim(struct mhp_handle_entry *entry, mhp_pfn_t pfn)
 {
 	uint64_t word = mhp_port_load_acquire(&entry->word);
 
 	do {
-		if (!word_has(word, pfn) || word & HANDLE_MOVING)
+		if (!word_has(word, pfn) ||
+		    word & (HANDLE_MOVING | HANDLE_WAIT))
 			return false;
 	} while (!mhp_port_cas(&entry->word, &word, word | HANDLE_MOVING));
 	return true;
@@ -149,13 +154,14 @@ static bool word_moves(uint64_t word, mhp_pfn_t pfn)
 }
 
 /*
- * Clears MOVING; the handle has @to_pfn from now on, which may be as before.
- * Whether it still was MOVING (rule 8).
+ * Clears MOVING; the handle has @to_pfn from now on, which may be as before: then
+ * WAIT stays for who waits (rule 10). Whether it still was MOVING (rule 8).
  */
 static bool move_release(struct mhp_handle_entry *entry, mhp_pfn_t from_pfn,
 			 mhp_pfn_t to_pfn)
 {
-	const uint64_t stays = HANDLE_LIVE | HANDLE_GEN_MASK | HANDLE_PIN_MASK;
+	const uint64_t stays = HANDLE_LIVE | HANDLE_GEN_MASK | HANDLE_PIN_MASK |
+			       (from_pfn == to_pfn ? HANDLE_WAIT : 0);
 	uint64_t word = mhp_port_load(&entry->word);
 
 	do {
