@@ -154,8 +154,9 @@ static bool word_moves(uint64_t word, mhp_pfn_t pfn)
 }
 
 /*
- * Clears MOVING; the handle has @to_pfn from now on, which may be as before: then
- * WAIT stays for who waits (rule 10). Whether it still was MOVING (rule 8).
+ * Clears MOVING; the handle has @to_pfn from now on, which may be as before:
+ * then WAIT stays for who waits (rule 10). Whether it still was MOVING (rule
+ * 8).
  */
 static bool move_release(struct mhp_handle_entry *entry, mhp_pfn_t from_pfn,
 			 mhp_pfn_t to_pfn)
