@@ -26,10 +26,11 @@ struct bench_entry {
 
 /* In the order in which they run. */
 static const struct bench_entry entries[] = {
-	{"floors", bench_floors},     {"alloc", bench_alloc},
-	{"hotplug", bench_hotplug},   {"evacuate", bench_evacuate},
-	{"scale", bench_scale},	      {"view", bench_view},
-	{"gigantic", bench_gigantic}, {"move", bench_move},
+	{"floors", bench_floors},   {"alloc", bench_alloc},
+	{"hotplug", bench_hotplug}, {"evacuate", bench_evacuate},
+	{"bounds", bench_bounds},   {"scale", bench_scale},
+	{"view", bench_view},	    {"gigantic", bench_gigantic},
+	{"move", bench_move},
 };
 
 #define NR_ENTRIES (sizeof(entries) / sizeof(entries[0]))
@@ -42,6 +43,7 @@ static const char *const bench_help =
 	"  alloc     allocation of pages; floor: one locked instruction\n"
 	"  hotplug   add, online, offline, remove\n"
 	"  evacuate  memory that is in use leaves; floor: a copy of it\n"
+	"  bounds    how long others wait for that, and how late it ends\n"
 	"  scale     allocation by several threads\n"
 	"  view      files of a machine of 1 TiB\n"
 	"  gigantic  allocation of pages of 1 GiB\n"

@@ -125,6 +125,7 @@ int bench_floors(const struct bench *b);
 int bench_alloc(const struct bench *b);
 int bench_hotplug(const struct bench *b);
 int bench_evacuate(const struct bench *b);
+int bench_bounds(const struct bench *b);
 int bench_scale(const struct bench *b);
 int bench_view(const struct bench *b);
 int bench_gigantic(const struct bench *b);

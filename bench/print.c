@@ -76,7 +76,7 @@ static const char *target_of_what(const struct bench_target *target)
 {
 	if (target->kind == TARGET_MEDIAN)
 		return "median";
-	return target->kind == TARGET_ONE_THREAD ? "one-thread" : "ratio";
+	return target_is_of_one(target) ? "one-thread" : "ratio";
 }
 
 /* Null where there is no target, met also where it could not be told. */
@@ -182,7 +182,7 @@ static void cell_target(struct libscols_line *row, const struct bench_case *c,
 		cell(row, COLUMN_TARGET, "%g %s", t->value, c->unit);
 	else
 		cell(row, COLUMN_TARGET, "%g%s", t->value,
-		     t->kind == TARGET_ONE_THREAD ? " of one" : "");
+		     target_is_of_one(t) ? " of one" : "");
 	cell(row, COLUMN_MET, v->met ? "yes" : v->figure > 0 ? "no" : "?");
 }
 

@@ -56,6 +56,9 @@ static const struct bench_target targets[] = {
 	{"hotplug", "existing-bytes", NULL, "block", 1, TARGET_MEDIAN, 64},
 	{"hotplug", "existing-bytes", NULL, "range", 1, TARGET_MEDIAN, 64},
 	{"evacuate", "half-full*", NULL, NULL, 1, TARGET_RATIO_LEAST, 0.7},
+	{"evacuate", "half-full*", NULL, NULL, 0, TARGET_TIMES_LEAST, 1.4},
+	{"bounds", "deadline-*", NULL, NULL, 1, TARGET_MEDIAN, 1000},
+	{"bounds", "cancel-*", NULL, NULL, 2, TARGET_MEDIAN, 1000},
 };
 
 static bool name_fits(const char *pattern, const char *name)
@@ -100,35 +103,49 @@ static double ratio_of(const struct bench_case *c)
 	return floor > 0 ? bench_median(&c->value) / floor : 0;
 }
 
-/* The ratio of the case of that name and one thread. */
-static double ratio_of_one(const struct bench_case *c,
-			   const struct bench_case *cases, size_t nr)
+/* The case of that name and one thread, or NULL. */
+static const struct bench_case *case_of_one(const struct bench_case *c,
+					    const struct bench_case *cases,
+					    size_t nr)
 {
 	size_t i;
 
 	for (i = 0; i < nr; i++)
 		if (cases[i].threads == 1 && cases[i].value.nr &&
 		    strcmp(cases[i].name, c->name) == 0)
-			return ratio_of(&cases[i]);
-	return 0;
+			return &cases[i];
+	return NULL;
+}
+
+/* What several threads do beside what one does; 0 if that is not known. */
+static double figure_of_one(const struct bench_target *target,
+			    const struct bench_case *c,
+			    const struct bench_case *one)
+{
+	bool times = target->kind == TARGET_TIMES_LEAST;
+	double all = times ? bench_median(&c->value) : ratio_of(c), of_one;
+
+	if (!one)
+		return 0;
+	of_one = times ? bench_median(&one->value) : ratio_of(one);
+	return of_one > 0 ? all / of_one : 0;
 }
 
 double target_figure(const struct bench_target *target,
 		     const struct bench_case *c, const struct bench_case *cases,
 		     size_t nr)
 {
-	double one;
-
 	if (target->kind == TARGET_MEDIAN)
 		return bench_median(&c->value);
-	if (target->kind != TARGET_ONE_THREAD)
+	if (!target_is_of_one(target))
 		return ratio_of(c);
-	one = ratio_of_one(c, cases, nr);
-	return one > 0 ? ratio_of(c) / one : 0;
+	return figure_of_one(target, c, case_of_one(c, cases, nr));
 }
 
 bool target_met(const struct bench_target *target, double figure)
 {
-	return target->kind == TARGET_RATIO_LEAST ? figure >= target->value
-						  : figure <= target->value;
+	return target->kind == TARGET_RATIO_LEAST ||
+			       target->kind == TARGET_TIMES_LEAST
+		       ? figure >= target->value
+		       : figure <= target->value;
 }

@@ -14,6 +14,7 @@ enum target_kind {
 	TARGET_RATIO_LEAST, /* median over floor: at least */
 	TARGET_MEDIAN,	    /* the figure itself: at most */
 	TARGET_ONE_THREAD,  /* ratio over that of one thread: at most */
+	TARGET_TIMES_LEAST, /* the figure over that of one thread: at least */
 };
 
 struct bench_target {
@@ -25,6 +26,13 @@ struct bench_target {
 	enum target_kind kind;
 	double value;
 };
+
+/** target_is_of_one() - whether it compares several threads with one */
+static inline bool target_is_of_one(const struct bench_target *target)
+{
+	return target->kind == TARGET_ONE_THREAD ||
+	       target->kind == TARGET_TIMES_LEAST;
+}
 
 /** target_of() - that of a case, or NULL */
 const struct bench_target *target_of(const char *bench,

@@ -47,6 +47,8 @@ GIGANTIC = {
     "1g-alloc-none",
 }
 MOVE = {"move-16", "move-64", "hold-up-16", "hold-up-64"}
+BOUNDS = {f"{bound}-{size}" for bound in ("deadline", "cancel", "hold-up")
+          for size in ("4k", "2m")}
 EVACUATE = {"half-full", "half-full-fresh"}
 FLOORS = {"locked-instruction", "copy-non-temporal", "copy-fresh"}
 
@@ -279,14 +281,15 @@ def check_text():
          else got.stdout + got.stderr)
 
 
-def check_move():
-    rows, wrong = bench("move")
-    case("move runs", wrong)
-    case("move has its cases", ", ".join(sorted(MOVE - {row["case"]
-                                                        for row in rows})))
+def check_waits(name, wanted):
+    """A benchmark of times of which only those of others have a floor."""
+    rows, wrong = bench(name)
+    case(f"{name} runs", wrong)
+    case(f"{name} has its cases",
+         ", ".join(sorted(wanted - {row["case"] for row in rows})))
     for row in rows:
         held = row["case"].startswith("hold-up")
-        case(row["case"], wrong_row(row, "move", "us", held))
+        case(row["case"], wrong_row(row, name, "us", held))
 
 
 def check_gigantic():
@@ -313,7 +316,8 @@ def main():
     check_hotplug()
     check("view", VIEW, "us", False)
     check_gigantic()
-    check_move()
+    check_waits("move", MOVE)
+    check_waits("bounds", BOUNDS)
     check_wrong()
     check_plot()
     check_text()
