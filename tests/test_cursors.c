@@ -2,8 +2,8 @@
 /*
  * What processors prefer is nobody's: with the cursors of many parked in a
  * block, its pages are all there when it is isolated, it goes offline and
- * leaves without anybody allocating or freeing, and the cursors lead nowhere then. The
- * same with pages in hand, and with bulks in flight.
+ * leaves without anybody allocating or freeing, and the cursors lead nowhere
+ * then. The same with pages in hand, and with bulks in flight.
  *
  * A thread is a processor here (port/hosted).
  */
