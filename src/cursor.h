@@ -33,9 +33,10 @@ struct cursor {
 	mhp_word_t epoch;
 	mhp_word_t start_pfn; /* of the row */
 	void *row;
-	void *word; /* of its pageblock */
-	void *desc; /* of start_pfn */
-	uint64_t pad;
+	void *word;	  /* of its pageblock */
+	void *desc;	  /* of start_pfn */
+	mhp_word_t order; /* of the last run that a search found there: others
+			     are searched for, not taken next to it */
 };
 
 _Static_assert(sizeof(void *) != 8 || sizeof(struct cursor) == 64,

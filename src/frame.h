@@ -10,6 +10,7 @@
  *   frame_chain.c    finding and taking a chain
  *   frame_open.c     opening a pageblock
  *   frame_search.c   finding a pageblock when the cursor has none
+ *   frame_tight.c    finding a place in those that are partly used
  */
 #ifndef MHP_SRC_FRAME_H
 #define MHP_SRC_FRAME_H

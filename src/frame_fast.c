@@ -193,7 +193,8 @@ static uint32_t run_take(struct mhp *m, const struct mhp_request *r,
 	struct place p;
 	uint32_t bit;
 
-	if (!place_get(m, c, expect, &p) || !(mhp_port_load(p.word) & PB_RUNS))
+	if (mhp_port_load(&c->order) != r->order ||
+	    !place_get(m, c, expect, &p) || !(mhp_port_load(p.word) & PB_RUNS))
 		return 0;
 	while (!(mask = run_claim(m, p.row, r->order)))
 		if (!cursor_next_row(m, c, r->order, &p))

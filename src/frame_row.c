@@ -9,6 +9,7 @@
 #include "bad.h"
 #include "cursor.h"
 #include "desc.h"
+#include "frame_tight.h"
 #include "section.h"
 
 static uint32_t run_nr_rows(unsigned int order)
@@ -112,8 +113,10 @@ static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
 	}
 	s->pfn = run_pfn(s, pb, row, (unsigned int)__builtin_ctzll(mask));
 	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
-	if (s->cursor)
+	if (s->cursor) {
 		run_remember(s, pb, row);
+		mhp_port_store(&s->cursor->order, s->order);
+	}
 	return FRAME_GOT;
 }
 
@@ -124,10 +127,13 @@ static enum frame_try run_try_row(struct search *s, const struct pageblock *pb,
 
 	runs = run_find(s, pb, row, &old);
 	do {
-		unsigned int bit;
+		unsigned int bit, hole;
 
-		runs = frame_row_runs(old | ~s->m->layout.row_mask, s->order,
-				      s->align);
+		runs = old | ~s->m->layout.row_mask;
+		/* Below a limit the lowest is as good as any. */
+		runs = s->limit_pfn == MHP_PFN_NONE
+			       ? tight_row(runs, s->order, s->align, &hole)
+			       : frame_row_runs(runs, s->order, s->align);
 		if (!runs)
 			return FRAME_FULL;
 		bit = (unsigned int)__builtin_ctzll(runs);

@@ -3,11 +3,11 @@
  * Finding a pageblock for a request whose cursor has none.
  *
  * Nodes by distance, in each the zones from the highest allowed one down; in
- * each zone: a partly used pageblock of the same mobility nearby, an entirely
- * free one, a partly used one anywhere, one that another cursor prefers. If no
- * zone has any: pageblocks that are empty but kept by a cursor; last, for
- * movable requests, unmovable pageblocks. Unmovable requests never enter
- * movable ones.
+ * each zone: the smallest hole in partly used pageblocks of the same mobility
+ * nearby, an entirely free pageblock, a partly used one anywhere, one that
+ * another cursor prefers. If no zone has any: pageblocks that are empty but
+ * kept by a cursor; last, for movable requests, unmovable pageblocks. Unmovable
+ * requests never enter movable ones.
  *
  * A request that has fallen to a zone below its limit leaves a reserve there,
  * free pageblocks; while that is not whole it gets no page of what those could
@@ -19,6 +19,7 @@
 #include "cursor.h"
 #include "desc.h"
 #include "frame.h"
+#include "frame_tight.h"
 #include "reserve.h"
 #include "section.h"
 
@@ -373,6 +374,25 @@ static bool search_blocks(struct search *s, enum search_mode mode,
 	return false;
 }
 
+/* The smallest hole nearby. */
+static bool search_tight(struct search *s)
+{
+	struct walk w = walk_begin(s, search_from(s, SEARCH_PARTIAL));
+	struct tight t = {.order = TIGHT_NONE};
+	uint32_t most = SEARCH_NEAR;
+	struct mhp_block *blk;
+
+	if (search_whole(s))
+		return false;
+	while (most-- && (blk = walk_next(s, &w)))
+		if (tight_look(s, blk, &t))
+			break;
+	if (t.order == TIGHT_NONE || !search_own(s, &t.pb, t.word))
+		return false;
+	return frame_try_pageblock(s, &t.pb, t.row) == FRAME_GOT ||
+	       search_try(s, &t.pb);
+}
+
 static bool search_zone_free(struct search *s)
 {
 	return search_spares(s, 1) && search_blocks(s, SEARCH_FREE, UINT32_MAX);
@@ -382,7 +402,8 @@ static bool search_zone(struct search *s)
 {
 	if (s->expect & PB_UNMOVABLE && !search_spares(s, 0))
 		return false;
-	return search_blocks(s, SEARCH_PARTIAL, SEARCH_NEAR) ||
+	return search_tight(s) ||
+	       search_blocks(s, SEARCH_PARTIAL, SEARCH_NEAR) ||
 	       search_zone_free(s) ||
 	       search_blocks(s, SEARCH_PARTIAL, UINT32_MAX) ||
 	       search_blocks(s, SEARCH_SHARED, UINT32_MAX);
@@ -517,8 +538,11 @@ static bool search_cursor(struct search *s)
 	if (!s->cursor)
 		return false;
 	at = mhp_port_load(&s->cursor->row_pfn);
-	return search_whole(s) ? search_cursor_whole(s, at)
-			       : search_cursor_rest(s, at);
+	if (search_whole(s))
+		return search_cursor_whole(s, at);
+	/* What was begun for a large run is not for small ones behind it. */
+	return mhp_port_load(&s->cursor->order) == s->order &&
+	       search_cursor_rest(s, at);
 }
 
 static bool search_zone_chain(struct search *s)

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* The smallest hole that will do; see frame_tight.h. */
+#include "frame_tight.h"
+
+/* Pageblocks that are looked at when there is a hole, but not of that size. */
+#define TIGHT_LOOKS 64
+
+/* Log2 bits of a row. */
+#define ROW_ORDER 6u
+
+/* Where runs of 2^@order begin inside of runs of 2^@to, by the first places of
+ * these. */
+static uint64_t tight_spread(uint64_t runs, unsigned int order, unsigned int to)
+{
+	for (; order < to; order++)
+		runs |= runs << (UINT64_C(1) << order);
+	return runs;
+}
+
+uint64_t tight_row(uint64_t used, unsigned int order, unsigned int align,
+		   unsigned int *hole)
+{
+	uint64_t runs = frame_row_runs(used, order, align);
+	unsigned int o;
+
+	*hole = runs ? order : TIGHT_NONE;
+	if (!runs || align > order)
+		return runs;
+	for (o = order; o < ROW_ORDER; o++) {
+		uint64_t larger = frame_row_runs(used, o + 1, o + 1);
+
+		*hole = o;
+		larger = tight_spread(larger, order, o + 1);
+		if (runs & ~larger)
+			return runs & ~larger;
+	}
+	*hole = ROW_ORDER;
+	return runs;
+}
+
+/* The rows of a pageblock as if they were pages of one: a bit for each in
+ * use. */
+static uint64_t tight_rows_used(const struct search *s,
+				const struct pageblock *pb)
+{
+	uint32_t i, nr = pageblock_nr_rows(s->m);
+	uint64_t used = nr < 64 ? UINT64_MAX << nr : 0;
+
+	for (i = 0; i < nr; i++)
+		used |= (uint64_t) !!mhp_port_load(&pb->rows[i]) << i;
+	return used;
+}
+
+/* The smallest hole of whole rows. */
+static unsigned int tight_rows(const struct search *s,
+			       const struct pageblock *pb, uint32_t *row)
+{
+	unsigned int order = s->order > ROW_ORDER ? s->order - ROW_ORDER : 0;
+	unsigned int align = s->align > ROW_ORDER ? s->align - ROW_ORDER : 0;
+	unsigned int hole;
+	uint64_t runs = tight_row(tight_rows_used(s, pb), order, align, &hole);
+
+	if (!runs)
+		return TIGHT_NONE;
+	*row = (uint32_t)__builtin_ctzll(runs);
+	return ROW_ORDER + hole;
+}
+
+/* The smallest hole of a pageblock, and the row that it begins in. */
+static unsigned int tight_hole(const struct search *s,
+			       const struct pageblock *pb, uint32_t *row)
+{
+	unsigned int best = TIGHT_NONE, hole;
+	uint32_t i;
+
+	if (s->order > ROW_ORDER || s->align > ROW_ORDER)
+		return tight_rows(s, pb, row);
+	for (i = 0; i < pageblock_nr_rows(s->m) && best > s->order; i++) {
+		(void)tight_row(mhp_port_load(&pb->rows[i]) |
+					~s->m->layout.row_mask,
+				s->order, s->align, &hole);
+		if (hole >= best)
+			continue;
+		best = hole;
+		*row = i;
+	}
+	return best == ROW_ORDER ? tight_rows(s, pb, row) : best;
+}
+
+static void tight_try(const struct search *s, const struct pageblock *pb,
+		      struct tight *t)
+{
+	uint64_t word = mhp_port_load(pb->word);
+	uint64_t owner = word & PB_OWNER;
+	unsigned int hole;
+	uint32_t row = 0;
+
+	if ((word & PB_GRANT_MASK) != s->expect ||
+	    (owner && (!s->cursor || owner != s->owner << PB_OWNER_SHIFT)))
+		return;
+	t->nr++;
+	hole = tight_hole(s, pb, &row);
+	if (hole < t->order)
+		*t = (struct tight){.pb = *pb,
+				    .word = word,
+				    .row = row,
+				    .order = hole,
+				    .nr = t->nr};
+}
+
+static bool tight_enough(const struct search *s, const struct tight *t)
+{
+	return t->order == s->order ||
+	       (t->order < TIGHT_NONE && t->nr >= TIGHT_LOOKS);
+}
+
+bool tight_look(const struct search *s, struct mhp_block *blk, struct tight *t)
+{
+	uint64_t status = block_status(blk);
+	uint32_t i;
+
+	/* Where not every hole will do, others look. */
+	if (!block_grants(status) || block_has(status, BLOCK_MANY) ||
+	    s->align > s->m->layout.pageblock_order ||
+	    s->limit_pfn != MHP_PFN_NONE)
+		return false;
+	for (i = 0; i < s->m->layout.nr_hint_words; i++) {
+		uint64_t todo = pageblock_hint_small(s->m, blk, i) &
+				~pageblock_hint_full(s->m, blk, i);
+
+		for (; todo; todo &= todo - 1) {
+			struct pageblock pb = pageblock_at(
+				s->m, blk,
+				i * 64 + (uint32_t)__builtin_ctzll(todo));
+
+			tight_try(s, &pb, t);
+			if (tight_enough(s, t))
+				return true;
+		}
+	}
+	return false;
+}
