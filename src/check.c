@@ -281,7 +281,7 @@ static int check_zone(struct mhp *m, unsigned int node, unsigned int type,
 	const struct zone *zone = zone_of(m, node, (enum mhp_zone_type)type);
 	struct mhp_range extent = zone_extent(m, node,
 					      (enum mhp_zone_type)type);
-	uint64_t nr_present = 0, nr_managed = 0, nr_early = 0;
+	uint64_t nr_present = 0, nr_managed = 0, nr_early = 0, nr_going = 0;
 	struct mhp_block *blk = section_next_block(m, 0);
 
 	for (; blk; blk = section_next_block(
@@ -291,6 +291,8 @@ static int check_zone(struct mhp *m, unsigned int node, unsigned int type,
 
 		if (block_has(block_status(blk), BLOCK_BOOT))
 			nr_early += share.nr_present;
+		if (block_life(block_status(blk)) == MHP_BLOCK_GOING_OFFLINE)
+			nr_going += share.nr_present;
 		nr_present += share.nr_present;
 		nr_managed += share.nr_managed;
 	}
@@ -298,7 +300,8 @@ static int check_zone(struct mhp *m, unsigned int node, unsigned int type,
 	    (extent.nr_pages && extent.start_pfn != zone->span.start_pfn))
 		return check_broken(report, 4, zone->span.start_pfn);
 	if (nr_present != zone->nr_present || nr_managed != zone->nr_managed ||
-	    nr_early != zone->nr_early_present || nr_managed > nr_present)
+	    nr_early != zone->nr_early_present || nr_going != zone->nr_going ||
+	    nr_managed > nr_present)
 		return check_broken(report, 5, zone->span.start_pfn);
 	return check_list(m, node, type, report);
 }

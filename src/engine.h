@@ -208,6 +208,7 @@ struct zone {
 	uint64_t nr_present;	   /* [mutex] pages */
 	uint64_t nr_managed;	   /* [mutex] pages */
 	uint64_t nr_early_present; /* [mutex] of these: of boot memory */
+	uint64_t nr_going; /* [mutex] of these: of blocks going offline */
 	uint32_t *in_leaf; /* [mutex] nr_root: blocks with pages of it, in each
 			      leaf of the index; in the buffer */
 	mhp_word_t reserve[MHP_NR_ZONES]; /* pages kept from requests, by their

@@ -131,6 +131,7 @@ static int offline_prepare(struct mhp *m, struct mhp_block *blk,
 	op->progress.nr_pages_used = isolate_used(m, blk,
 						  offline_range(m, blk));
 	block_set_life(blk, MHP_BLOCK_GOING_OFFLINE);
+	zone_going(m, blk, true);
 	err = phase_going_offline(m, blk);
 	if (err) {
 		report_set(report, err, MHP_STAGE_OFFLINE, MHP_WHY_VETO,
@@ -139,6 +140,7 @@ static int offline_prepare(struct mhp *m, struct mhp_block *blk,
 	}
 	return 0;
 online:
+	zone_going(m, blk, false);
 	block_set_life(blk, MHP_BLOCK_ONLINE);
 unisolate:
 	if (!(op->flags & OFFLINE_ISOLATED))
@@ -200,6 +202,7 @@ static void offline_undo(struct mhp *m, struct mhp_offline *op)
 
 	if (!(op->flags & OFFLINE_ISOLATED))
 		isolate_undo(m, blk, offline_range(m, blk));
+	zone_going(m, blk, false);
 	block_set_life(blk, MHP_BLOCK_ONLINE);
 	phase_cancel_offline(m, blk);
 	op->active = 0;
@@ -211,6 +214,7 @@ static void offline_commit(struct mhp *m, struct mhp_offline *op)
 	enum mhp_zone_type zone = block_zone(block_status(blk));
 
 	zone_unlink(m, blk);
+	zone_going(m, blk, false);
 	zone_unaccount(m, blk);
 	block_set_life(blk, MHP_BLOCK_OFFLINE);
 	phase_offline(m, blk, zone);

@@ -23,35 +23,20 @@ static bool node_is_empty(struct mhp *m, unsigned int node)
 	return true;
 }
 
-/* Boot blocks in several zones or nodes never leave. */
-static bool node_has_many(struct mhp *m, unsigned int node)
-{
-	struct mhp_block *blk;
-	unsigned int zone;
-
-	for (blk = m->many; blk; blk = blk->next)
-		for (zone = MHP_ZONE_DMA; zone < MHP_NR_ZONES; zone++)
-			if (zone_share(m, blk, node, (enum mhp_zone_type)zone)
-				    .nr_present)
-				return true;
-	return false;
-}
-
-/* Ends at the first block that stays: soon, unless nearly all are going. */
+/* Boot blocks in several zones or nodes never leave, and count as present. */
 bool phase_node_is_leaving(struct mhp *m, unsigned int node)
 {
-	const struct mhp_block *blk;
+	uint64_t nr_present = 0, nr_going = 0;
 	unsigned int zone;
 
-	if (node_is_empty(m, node) || node_has_many(m, node))
-		return false;
-	for (zone = MHP_ZONE_DMA; zone < MHP_NR_ZONES; zone++)
-		for (blk = zone_of(m, node, (enum mhp_zone_type)zone)->blocks;
-		     blk; blk = blk->next)
-			if (block_life(block_status(blk)) !=
-			    MHP_BLOCK_GOING_OFFLINE)
-				return false;
-	return true;
+	for (zone = MHP_ZONE_DMA; zone < MHP_ZONE_DEVICE; zone++) {
+		const struct zone *z = zone_of(m, node,
+					       (enum mhp_zone_type)zone);
+
+		nr_present += z->nr_present;
+		nr_going += z->nr_going;
+	}
+	return nr_present && nr_present == nr_going;
 }
 
 static bool block_is_inaccessible(const struct mhp_block *blk)

@@ -248,6 +248,18 @@ void zone_unaccount(struct mhp *m, struct mhp_block *blk)
 	zone_shrink(m, share.extent, node, type);
 }
 
+void zone_going(struct mhp *m, struct mhp_block *blk, bool going)
+{
+	uint64_t status = block_status(blk);
+	unsigned int node = block_node(status);
+	enum mhp_zone_type type = block_zone(status);
+	uint64_t nr = zone_share(m, blk, node, type).nr_present;
+	struct zone *zone = zone_of(m, node, type);
+
+	MHP_ASSERT(going || zone->nr_going >= nr);
+	zone->nr_going += going ? nr : -nr;
+}
+
 /* Managed pages of a block of one zone come or go. */
 static void zone_manage(struct mhp *m, const struct mhp_block *blk,
 			int64_t nr_more)

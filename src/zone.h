@@ -24,6 +24,10 @@ void zone_account(struct mhp *m, struct mhp_block *blk);
 /** zone_unaccount() - count it out, and shrink the span. [mutex] */
 void zone_unaccount(struct mhp *m, struct mhp_block *blk);
 
+/** zone_going() - a block of one zone is going offline, or is not any more.
+ * [mutex] */
+void zone_going(struct mhp *m, struct mhp_block *blk, bool going);
+
 /** zone_withheld() - @nr managed pages of a block of one zone are not any more.
  * [mutex] */
 void zone_withheld(struct mhp *m, const struct mhp_block *blk, uint64_t nr);
