@@ -24,6 +24,8 @@
  *
  * What it does not do: move anything (that is evacuate).
  */
+#include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -345,6 +347,9 @@ static int measure_tib(struct hotplug *h, const struct bench *b)
 
 	if (err)
 		return err;
+	/* After the first repetition the memory of the states is resident, as
+	 * that of a kernel is. */
+	(void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
 	for (i = 0; !err && i < b->repeat; i++) {
 		err = measure_add_online(h, TIB, CASE_ADD_ONLINE_1T);
 		if (!err)
