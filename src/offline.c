@@ -282,11 +282,23 @@ static int offline_step_end(struct mhp *m, struct mhp_offline *op,
 	return MHP_ERR_AGAIN;
 }
 
+/* Nothing to collect where nothing was in use: isolated and empty, a block
+ * stays so (R3). */
+static void offline_collect(struct mhp *m, struct mhp_offline *op,
+			    struct evacuate_batch *batch)
+{
+	struct mhp_block *blk = offline_block(m, op);
+
+	if (op->progress.nr_pages_used)
+		evacuate_collect(m, blk, offline_range(m, blk), op, batch);
+	else
+		*batch = (struct evacuate_batch){.end_of_range = true};
+}
+
 static int offline_step_begin(struct mhp *m, struct mhp_offline *op,
 			      struct evacuate_batch *batch,
 			      struct mhp_report *report)
 {
-	struct mhp_block *blk;
 	int err = mhp_lock(m);
 
 	if (err)
@@ -300,8 +312,7 @@ static int offline_step_begin(struct mhp *m, struct mhp_offline *op,
 	}
 	op->stepping = 1;
 	m->nr_steps++;
-	blk = offline_block(m, op);
-	evacuate_collect(m, blk, offline_range(m, blk), op, batch);
+	offline_collect(m, op, batch);
 	mhp_unlock(m);
 	return 0;
 }
