@@ -183,6 +183,8 @@ int testbed_plug_at(struct testbed *t, uint64_t size_bytes,
 	int err;
 
 	t->dimm.nr_pages = mhp_pages_from_bytes(g, size_bytes);
+	/* It is strict: what was asked for is what it becomes. */
+	t->descends = placement == MHP_PLACEMENT_RANGE;
 	err = t->model ? plug_model(t, placement, &report)
 		       : plug_posix(t, placement, &report);
 	return err ? bench_fail("plug", err, &report) : 0;
@@ -193,15 +195,11 @@ uint64_t testbed_nr_blocks(const struct testbed *t)
 	return t->dimm.nr_pages / mhp_block_pages(mhp_geometry(t->m));
 }
 
-uint64_t testbed_leaves(struct testbed *t, uint64_t i)
+uint64_t testbed_leaves(const struct testbed *t, uint64_t i)
 {
 	uint64_t id = mhp_block_id(mhp_geometry(t->m), t->dimm.start_pfn);
-	struct mhp_block_info info;
 
-	if (!mhp_block_query(t->m, id, &info) &&
-	    info.placement == MHP_PLACEMENT_RANGE)
-		i = testbed_nr_blocks(t) - 1 - i;
-	return id + i;
+	return id + (t->descends ? testbed_nr_blocks(t) - 1 - i : i);
 }
 
 int testbed_offline(struct testbed *t)

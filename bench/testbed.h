@@ -24,6 +24,7 @@ struct testbed {
 	struct mhp_posix *posix; /* or NULL */
 	struct mhp_range dimm;	 /* plugged */
 	uint32_t region_id;	 /* of it, on posix */
+	bool descends;		 /* its first block leaves last */
 	uint32_t model_flags;	 /* MHP_MODEL_*, beside those of all */
 };
 
@@ -60,7 +61,7 @@ uint64_t testbed_nr_blocks(const struct testbed *t);
 
 /** testbed_leaves() - number of the block that goes offline as number @i: the
  * one that holds the memmaps of others goes last */
-uint64_t testbed_leaves(struct testbed *t, uint64_t i);
+uint64_t testbed_leaves(const struct testbed *t, uint64_t i);
 
 /** testbed_nr_free() - free pages of the DIMM */
 uint64_t testbed_nr_free(struct testbed *t);
