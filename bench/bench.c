@@ -44,7 +44,7 @@ static const char *const bench_help =
 	"  hotplug   add, online, offline, remove\n"
 	"  evacuate  memory that is in use leaves; floor: a copy of it\n"
 	"  bounds    how long others wait for that, and how late it ends\n"
-	"  scale     allocation by several threads\n"
+	"  scale     allocation by several threads; hotplug up to 64 TiB\n"
 	"  view      files of a machine of 1 TiB\n"
 	"  gigantic  allocation of pages of 1 GiB\n"
 	"  move      the memmap of memory that is in use moves\n\n"

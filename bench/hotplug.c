@@ -205,9 +205,21 @@ static uint32_t no_pins(void *ctx, struct mhp *m, mhp_pfn_t pfn,
 	return 0;
 }
 
+static uint64_t forecast_block(struct hotplug *h)
+{
+	return testbed_leaves(&h->t, testbed_nr_blocks(&h->t) / 2);
+}
+
+static int look_at_block(struct hotplug *h)
+{
+	struct mhp_block_info info;
+
+	return mhp_block_query(h->t.m, forecast_block(h), &info);
+}
+
 static int measure_forecast(struct hotplug *h, int i)
 {
-	uint64_t id = testbed_leaves(&h->t, testbed_nr_blocks(&h->t) / 2);
+	uint64_t id = forecast_block(h);
 	struct mhp_forecast forecast;
 	double start = bench_now_ns();
 	int err = mhp_forecast(h->t.m, id, &forecast, NULL, 0, NULL);
@@ -246,6 +258,9 @@ static int measure_forecasts(struct hotplug *h)
 	if (err)
 		return bench_fail("register an owner", err, NULL);
 	err = testbed_plug(&h->t, BENCH_GIB, h->placement);
+	/* The first look is the first touch of the block's state. */
+	if (!err)
+		err = look_at_block(h);
 	if (!err)
 		err = measure_forecast(h, CASE_FORECAST_EMPTY);
 	if (!err)
