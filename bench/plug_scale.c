@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How hotplug scales: a machine on port model is plugged up to a size, used here
- * and there, and unplugged. Times are for a GiB, so that they are the same in
- * every row if nothing costs in proportion to what is there.
+ * How hotplug scales: a machine on port model is plugged up to a size, used
+ * here and there, and unplugged. Times are for a GiB, so that they are the same
+ * in every row if nothing costs in proportion to what is there.
  *
  *   add-online, offline, remove   of all of it, for each GiB; blocks ascending
  *   beside       a GiB more is added, goes online, is asked about, goes offline
