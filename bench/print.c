@@ -79,7 +79,8 @@ static const char *target_of_what(const struct bench_target *target)
 	return target_is_of_one(target) ? "one-thread" : "ratio";
 }
 
-/* Null where there is no target, met also where it could not be told. */
+/* Null where there is no target, the last two also where it could not be told.
+ */
 static void print_json_target(json_t *object, const struct verdict *v)
 {
 	const struct bench_target *t = v->target;
@@ -88,6 +89,9 @@ static void print_json_target(json_t *object, const struct verdict *v)
 			    t ? json_real(t->value) : json_null());
 	json_object_set_new(object, "target_of",
 			    t ? json_string(target_of_what(t)) : json_null());
+	json_object_set_new(object, "target_least",
+			    t ? json_boolean(target_is_least(t)) : json_null());
+	json_object_set_new(object, "target_figure", real_or_null(v->figure));
 	json_object_set_new(object, "met",
 			    v->figure > 0 ? json_boolean(v->met) : json_null());
 }

@@ -52,6 +52,8 @@ static const struct bench_target targets[] = {
 	MODEL_US("offline-1g*", 20),
 	MODEL_US("remove-1g*", 20),
 	{"hotplug", "add-online-1g", "posix", NULL, 1, TARGET_MEDIAN, 1000},
+	MODEL_US("forecast-empty", 5),
+	MODEL_US("forecast-full", 100),
 	{"hotplug", "offline-block", NULL, NULL, 1, TARGET_MEDIAN, 50},
 	{"hotplug", "existing-bytes", NULL, "block", 1, TARGET_MEDIAN, 64},
 	{"hotplug", "existing-bytes", NULL, "range", 1, TARGET_MEDIAN, 64},
@@ -144,8 +146,6 @@ double target_figure(const struct bench_target *target,
 
 bool target_met(const struct bench_target *target, double figure)
 {
-	return target->kind == TARGET_RATIO_LEAST ||
-			       target->kind == TARGET_TIMES_LEAST
-		       ? figure >= target->value
-		       : figure <= target->value;
+	return target_is_least(target) ? figure >= target->value
+				       : figure <= target->value;
 }

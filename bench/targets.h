@@ -34,6 +34,13 @@ static inline bool target_is_of_one(const struct bench_target *target)
 	       target->kind == TARGET_TIMES_LEAST;
 }
 
+/** target_is_least() - whether it is a minimum; else it is a maximum */
+static inline bool target_is_least(const struct bench_target *target)
+{
+	return target->kind == TARGET_RATIO_LEAST ||
+	       target->kind == TARGET_TIMES_LEAST;
+}
+
 /** target_of() - that of a case, or NULL */
 const struct bench_target *target_of(const char *bench,
 				     const struct bench_case *c);

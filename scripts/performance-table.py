@@ -69,16 +69,10 @@ def figures(rows):
 
 def limit(row):
     """The target, and the figure that is compared with it."""
-    of = row["target_of"]
-    if of == "median":
-        return (f"{row['target']:g} {row['unit']}",
-                f"{number(row['median'])} {row['unit']}")
-    if of == "ratio":
-        least = " at least" if row["bench"] == "evacuate" else ""
-        return f"{row['target']:g} of the floor{least}", number(row["ratio"])
-    one = row["one"]
-    return (f"{row['target']:g} of one thread",
-            number(row["ratio"] / one) if one else "")
+    unit = {"ratio": "of the floor", "one-thread": "of one thread",
+            "median": row["unit"]}[row["target_of"]]
+    least = " at least" if row["target_least"] else ""
+    return f"{row['target']:g} {unit}{least}", number(row["target_figure"])
 
 
 def targets(rows):
@@ -106,10 +100,6 @@ def read(file):
     rows = {}
     for row in lines[1:]:
         rows.setdefault(row["bench"], []).append(row)
-    for of_bench in rows.values():
-        one = {(r["case"]): r["ratio"] for r in of_bench if r["threads"] == 1}
-        for row in of_bench:
-            row["one"] = one.get(row["case"])
     return lines[0], rows
 
 

@@ -92,13 +92,16 @@ def wrong_target(row):
     if row["target"] is None:
         return "no target, but a verdict" if row["target_of"] or \
             row["met"] is not None else ""
-    least = row["bench"] == "evacuate"
-    figure = row.get(row["target_of"])
-    if row["target_of"] == "one-thread":
-        return "one thread compared with itself" if row["threads"] < 2 else ""
+    figure = row["target_figure"]
     if figure is None:
-        return f"target of {row['target_of']}"
-    met = figure >= row["target"] if least else figure <= row["target"]
+        return "" if row["met"] is None else "no figure, but a verdict"
+    if row["target_of"] == "one-thread":
+        if row["threads"] < 2:
+            return "one thread compared with itself"
+    elif not math.isclose(figure, row[row["target_of"]], rel_tol=1e-4):
+        return f"figure is not of {row['target_of']}"
+    met = figure >= row["target"] if row["target_least"] \
+        else figure <= row["target"]
     return "" if row["met"] == met else "met is wrong"
 
 
