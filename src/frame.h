@@ -112,6 +112,10 @@ int frame_search(struct search *s);
 /** frame_search_chain() - take a chain in the zone that is being searched */
 bool frame_search_chain(struct search *s);
 
+/** frame_in_zone() - whether a pageblock begins where the request wants it, and
+ * in the zone that is being searched */
+bool frame_in_zone(const struct search *s, const struct pageblock *pb);
+
 /** frame_may_open() - whether a request may take a pageblock with that word, a
  * free value: not everybody may where something is lent (lent.h) */
 bool frame_may_open(const struct search *s, uint64_t word);

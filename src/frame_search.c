@@ -87,8 +87,7 @@ static struct walk walk_begin(const struct search *s, mhp_pfn_t from_pfn)
 	return w;
 }
 
-/* Whether a pageblock begins where the request wants it, and in its zone. */
-static bool search_in_zone(const struct search *s, const struct pageblock *pb)
+bool frame_in_zone(const struct search *s, const struct pageblock *pb)
 {
 	unsigned int node = 0;
 
@@ -163,7 +162,7 @@ static bool search_partial(struct search *s, struct mhp_block *blk, bool shared)
 
 			if ((word & PB_GRANT_MASK) != s->expect ||
 			    (!shared && word & PB_OWNER) ||
-			    !search_in_zone(s, &pb))
+			    !frame_in_zone(s, &pb))
 				continue;
 			if (!frame_has_run(s, &pb)) {
 				if (!(word & PB_OWNER) &&
@@ -223,7 +222,7 @@ static bool open_try(struct search *s, const struct pageblock *pb,
 
 	if (!pageblock_is_free(word))
 		return false;
-	if (!search_in_zone(s, pb) || !frame_may_open(s, word) ||
+	if (!frame_in_zone(s, pb) || !frame_may_open(s, word) ||
 	    pageblock_pfn(s->m, pb) + (UINT64_C(1) << s->order) >
 		    s->limit_pfn ||
 	    (search_whole(s) && !frame_is_whole(s, pb, word))) {
@@ -382,8 +381,6 @@ static bool search_tight(struct search *s)
 	uint32_t most = SEARCH_NEAR;
 	struct mhp_block *blk;
 
-	if (search_whole(s))
-		return false;
 	while (most-- && (blk = walk_next(s, &w)))
 		if (tight_look(s, blk, &t))
 			break;
@@ -391,6 +388,14 @@ static bool search_tight(struct search *s)
 		return false;
 	return frame_try_pageblock(s, &t.pb, t.row) == FRAME_GOT ||
 	       search_try(s, &t.pb);
+}
+
+static bool search_near(struct search *s)
+{
+	/* Below a limit not every hole will do. */
+	return s->limit_pfn == MHP_PFN_NONE
+		       ? !search_whole(s) && search_tight(s)
+		       : search_blocks(s, SEARCH_PARTIAL, SEARCH_NEAR);
 }
 
 static bool search_zone_free(struct search *s)
@@ -402,9 +407,7 @@ static bool search_zone(struct search *s)
 {
 	if (s->expect & PB_UNMOVABLE && !search_spares(s, 0))
 		return false;
-	return search_tight(s) ||
-	       search_blocks(s, SEARCH_PARTIAL, SEARCH_NEAR) ||
-	       search_zone_free(s) ||
+	return search_near(s) || search_zone_free(s) ||
 	       search_blocks(s, SEARCH_PARTIAL, UINT32_MAX) ||
 	       search_blocks(s, SEARCH_SHARED, UINT32_MAX);
 }

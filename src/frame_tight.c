@@ -76,9 +76,12 @@ static unsigned int tight_hole(const struct search *s,
 	if (s->order > ROW_ORDER || s->align > ROW_ORDER)
 		return tight_rows(s, pb, row);
 	for (i = 0; i < pageblock_nr_rows(s->m) && best > s->order; i++) {
-		(void)tight_row(mhp_port_load(&pb->rows[i]) |
-					~s->m->layout.row_mask,
-				s->order, s->align, &hole);
+		uint64_t used = mhp_port_load(&pb->rows[i]) |
+				~s->m->layout.row_mask;
+
+		if (used == UINT64_MAX)
+			continue;
+		(void)tight_row(used, s->order, s->align, &hole);
 		if (hole >= best)
 			continue;
 		best = hole;
@@ -96,10 +99,14 @@ static void tight_try(const struct search *s, const struct pageblock *pb,
 	uint32_t row = 0;
 
 	if ((word & PB_GRANT_MASK) != s->expect ||
-	    (owner && (!s->cursor || owner != s->owner << PB_OWNER_SHIFT)))
+	    (owner && (!s->cursor || owner != s->owner << PB_OWNER_SHIFT)) ||
+	    !frame_in_zone(s, pb))
 		return;
 	t->nr++;
 	hole = tight_hole(s, pb, &row);
+	/* What the hints have missed, so that the next one need not look. */
+	if (hole == TIGHT_NONE && !owner && pageblock_full(s->m, pb))
+		pageblock_mark_full(s->m, pb);
 	if (hole < t->order)
 		*t = (struct tight){.pb = *pb,
 				    .word = word,
@@ -116,13 +123,9 @@ static bool tight_enough(const struct search *s, const struct tight *t)
 
 bool tight_look(const struct search *s, struct mhp_block *blk, struct tight *t)
 {
-	uint64_t status = block_status(blk);
 	uint32_t i;
 
-	/* Where not every hole will do, others look. */
-	if (!block_grants(status) || block_has(status, BLOCK_MANY) ||
-	    s->align > s->m->layout.pageblock_order ||
-	    s->limit_pfn != MHP_PFN_NONE)
+	if (!block_grants(block_status(blk)))
 		return false;
 	for (i = 0; i < s->m->layout.nr_hint_words; i++) {
 		uint64_t todo = pageblock_hint_small(s->m, blk, i) &

@@ -34,7 +34,8 @@ uint64_t tight_row(uint64_t used, unsigned int order, unsigned int align,
 		   unsigned int *hole);
 
 /** tight_look() - look for a smaller hole in a block, in pageblocks that nobody
- * else prefers. Return: whether to make do with what there is. */
+ * else prefers; not for requests with a limit.
+ * Return: whether to make do with what there is. */
 bool tight_look(const struct search *s, struct mhp_block *blk, struct tight *t);
 
 #endif
