@@ -5,8 +5,8 @@
  * A request gets the smallest one nearby that it fits into, so that larger ones
  * stay whole for those who need them; that is what keeps pageblocks from being
  * begun while others have room (tests/test_fragmentation.c). The size of a hole
- * is the order of the aligned run that it is: below a row by the bits of the row,
- * above by the rows as bits.
+ * is the order of the aligned run that it is: below a row by the bits of the
+ * row, above by the rows as bits.
  *
  * What is found is a hint, as all that a search looks at before it claims.
  */
