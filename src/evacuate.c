@@ -73,6 +73,7 @@ static int move_target(struct mhp *m, const struct frame_head *head,
 		       uint64_t desc, unsigned int node, mhp_pfn_t *to)
 {
 	struct mhp_request request = {
+		.size_bytes = sizeof(request),
 		.mobility = MHP_MOVABLE,
 		.align_order = (uint8_t)desc_align(desc),
 		.node_plus_1 = (uint16_t)(node + 1),

@@ -170,6 +170,7 @@ static int request_make(const struct mhp_posix *p, uint64_t size_bytes,
 			return MHP_ERR_INVAL;
 	}
 	*request = (struct mhp_request){
+		.size_bytes = sizeof(*request),
 		.order = (uint8_t)order,
 		.mobility = MHP_MOVABLE,
 		.node_plus_1 = (uint16_t)node_plus_1,
