@@ -348,8 +348,8 @@ bool frame_is_at(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages,
 	       desc_owner(mhp_port_load(head->desc)) != OWNER_MEMMAP;
 }
 
-bool frame_next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
-		     struct frame_head *head)
+static bool next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+		      struct frame_head *head)
 {
 	uint32_t i = pageblock_index(m, blk, pfn);
 	unsigned int index = (unsigned int)(pfn &
@@ -366,4 +366,38 @@ bool frame_next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 			return true;
 	}
 	return false;
+}
+
+/* Whether it is in the row of @pfn, in a pageblock that holds single pages and
+ * nothing else: what most walks meet most of the time. */
+static inline bool head_in_row(struct mhp *m, struct mhp_block *blk,
+			       mhp_pfn_t pfn, struct frame_head *head)
+{
+	const uint64_t kinds = PB_SMALL | PB_HUGE | PB_OPENING | PB_MIXED |
+			       PB_RUNS;
+	struct pageblock pb = pageblock_of(m, blk, pfn);
+	uint64_t off = pfn & (m->layout.pageblock_pages - 1);
+	uint64_t bit = off & ((UINT64_C(1) << m->layout.row_order) - 1);
+	uint64_t bits;
+
+	if ((mhp_port_load_seq(pb.word) & kinds) != PB_SMALL)
+		return false;
+	bits = mhp_port_load_seq(&pb.rows[off >> m->layout.row_order]) >> bit;
+	/* The first run says so in the word before it is granted. */
+	if (!bits || (mhp_port_load_seq(pb.word) & kinds) != PB_SMALL)
+		return false;
+	head->pfn = pfn + (unsigned int)__builtin_ctzll(bits);
+	head->nr_pages = 1;
+	head->order = 0;
+	head->desc = desc_word(m, blk, head->pfn);
+	head->lends = false;
+	return true;
+}
+
+bool frame_next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
+		     struct frame_head *head)
+{
+	return (pfn < blk->start_pfn + m->layout.block_pages &&
+		head_in_row(m, blk, pfn, head)) ||
+	       next_head(m, blk, pfn, head);
 }
