@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What benchmarks of evacuation share: two DIMMs on port/posix, one of them half
- * full of handles, every second of them at random.
+ * What benchmarks of evacuation share: two DIMMs on port/posix, one of them
+ * half full of handles, every second of them at random.
  */
 #ifndef MHP_BENCH_EVACUATION_H
 #define MHP_BENCH_EVACUATION_H
