@@ -375,7 +375,7 @@ static __attribute__((noinline)) int single_edge(struct mhp *m,
 
 	if ((word & PB_OWNER) != owner << PB_OWNER_SHIFT)
 		pageblock_after_free(m, &pb, old, now);
-	else if (now)
+	else if ((~old & m->layout.row_mask) == 0)
 		pageblock_clear_full(m, &pb);
 	mhp_port_read_done();
 	return 0;

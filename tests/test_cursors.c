@@ -3,7 +3,8 @@
  * What processors prefer is nobody's: with the cursors of many parked in a
  * block, its pages are all there when it is isolated, it goes offline and
  * leaves without anybody allocating or freeing, and the cursors lead nowhere
- * then. The same with pages in hand, and with bulks in flight.
+ * then. The same with pages in hand, and with bulks in flight. And a processor
+ * that frees a whole row of what it prefers hides nothing.
  *
  * A thread is a processor here (port/hosted).
  */
@@ -333,6 +334,42 @@ static void plug_both(struct machine *mc, uint64_t kernel, uint64_t movable)
 	plug(mc, movable, 1, MHP_PLACEMENT_BLOCK, MHP_ONLINE_MOVABLE);
 }
 
+/* Allocate until a pageblock that this processor prefers is full. */
+static struct pageblock fill_preferred(struct machine *mc)
+{
+	const struct mhp_request one = {.size_bytes = sizeof(one)};
+	struct pageblock pb;
+	uint64_t word;
+
+	do {
+		mhp_pfn_t pfn;
+
+		assert_int_equal(mhp_frame_alloc(mc->m, &one, &pfn), 0);
+		pb = pageblock_of(mc->m, section_block(mc->m, pfn), pfn);
+		word = mhp_port_load(pb.word);
+	} while (!(word & PB_OWNER) || word & PB_MIXED ||
+		 !pageblock_full(mc->m, &pb));
+	return pb;
+}
+
+/* Somebody calls the pageblock full, having seen it when it was nobody's. The
+ * one who prefers it frees a row, all of it at once. */
+static void test_full_row(struct machine *mc)
+{
+	struct pageblock pb = fill_preferred(mc);
+	uint32_t i, nr = UINT32_C(1) << mc->m->layout.row_order;
+	mhp_pfn_t pfns[64];
+
+	pageblock_mark_full(mc->m, &pb);
+	for (i = 0; i < nr; i++)
+		pfns[i] = pageblock_pfn(mc->m, &pb) + i;
+	assert_int_equal(mhp_frame_free_bulk(mc->m, 0, nr, pfns), 0);
+	check_ok(mc);
+	assert_false(pageblock_hint_full(mc->m, pb.blk, pb.index / 64) >>
+			     pb.index % 64 &
+		     1);
+}
+
 static void test_parked(struct machine *mc)
 {
 	struct crowd *crowd = crowd_start(mc);
@@ -448,6 +485,7 @@ static const struct machine_case crowd_case = {
 int main(void)
 {
 	static const struct machine_test tests[] = {
+		{.name = "full_row", .run = test_full_row},
 		{.name = "parked", .run = test_parked},
 		{.name = "in_hand", .run = test_in_hand},
 		{.name = "bulk", .run = test_bulk},
