@@ -55,12 +55,14 @@ def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
     paths = [p for p in run("git", "ls-files", "--", *PARTS).stdout.split()
              if p.endswith((".c", ".h")) and os.path.exists(p)]
-    found = [wrong for p in paths for wrong in lines_of(p)]
+    models = [p for p in run("git", "ls-files", "proofs/*.pml").stdout.split()
+              if os.path.exists(p)]
+    found = [wrong for p in paths + models for wrong in lines_of(p)]
     found += functions_of(paths)
     form = run("clang-format-14", "--dry-run", "-Werror", *paths)
     if form.returncode != 0:
         found.append(form.stderr.strip())
-    print("\n".join(found + [f"{len(paths)} files"]))
+    print("\n".join(found + [f"{len(paths + models)} files"]))
     return 1 if found or not paths else 0
 
 

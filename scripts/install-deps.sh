@@ -60,6 +60,7 @@ if [ "${1-}" = --ci ]; then
 	need libclang-rt-14-dev \
 		file /usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.asan-*
 	need binutils has readelf
+	need spin has spin
 	need universal-ctags has ctags
 	need valgrind has valgrind
 	need gnuplot-nox has gnuplot
