@@ -4,8 +4,8 @@
  * by the mask of nodes, and by what a request insists on; and a node without
  * memory that gets some and loses it.
  *
- * The machine has three nodes; 0 and 1 have two blocks of boot memory each. From
- * 0 the distances are 10, 20, 30; from 1: 20, 10, 15; from 2: 30, 15, 10.
+ * The machine has three nodes; 0 and 1 have two blocks of boot memory each.
+ * From 0 the distances are 10, 20, 30; from 1: 20, 10, 15; from 2: 30, 15, 10.
  */
 #include <stdlib.h>
 
