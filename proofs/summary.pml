@@ -5,12 +5,13 @@
  * room, take it and search, for ever; a manager takes a block offline and
  * brings it online, for ever. run.py runs it.
  *
- * No code is behind it yet. The rule is R6 on each level. Who makes room
+ * The code is src/room.c. The rule is R6 on each level (R10). Who makes room
  * changes the level below first and looks at this one afterwards. Who has found
  * nothing clears the bit, looks below again, and sets it if that was wrong. A
  * bit that is set may be wrong; one that is not hides nothing at rest.
  *
- * Modelled: one kind of room, two blocks in a group, one zone. What the hints
+ * Modelled: one kind of room, not the one whose bit a hint of the block stands
+ * in for (doubt_whole()); two blocks in a group, one zone. What the hints
  * inside of a block say is one bit here, room (they are in pageblock.pml). A
  * step is one access of shared memory; memory is sequentially consistent. A bit
  * is set by a load, and an or if it was not set; it is cleared likewise.

@@ -7,6 +7,7 @@
 #include "libc.h"
 #include "node.h"
 #include "pageblock.h"
+#include "room.h"
 #include "section.h"
 #include "vmemmap.h"
 #include "zone.h"
@@ -145,6 +146,7 @@ static void boot_offer(struct mhp *m, struct mhp_block *blk)
 	zone_account(m, blk);
 	if (!block_has(block_status(blk), BLOCK_MANY)) {
 		zone_link(m, blk);
+		room_open(m, blk);
 		return;
 	}
 	blk->next = m->many;

@@ -7,6 +7,7 @@
 
 #include "host.h"
 #include "lent.h"
+#include "room.h"
 #include "section.h"
 #include "withheld.h"
 
@@ -175,6 +176,18 @@ static bool check_hints(const struct subject *s)
 	       !pageblock_is_free(s->word);
 }
 
+/* INV-31: if there is room in it, the levels above its block say so. */
+static bool check_room(const struct subject *s)
+{
+	if (room_is_whole(s->m, &s->pb, s->word) &&
+	    !room_is_set(s->m, s->pb.blk, ROOM_WHOLE))
+		return false;
+	if (pageblock_is_free(s->word))
+		return room_is_set(s->m, s->pb.blk, ROOM_FREE);
+	return !(s->word & PB_SMALL) || pageblock_full(s->m, &s->pb) ||
+	       room_is_set(s->m, s->pb.blk, room_of(s->word));
+}
+
 /* INV-11: an empty pageblock that no cursor prefers is not kept open. */
 static bool check_closed(const struct subject *s)
 {
@@ -235,7 +248,7 @@ static const struct {
 	{7, check_isolation}, {8, check_word},	  {9, check_kept},
 	{10, check_rows},     {10, check_tails},  {10, check_heads},
 	{11, check_hints},    {11, check_closed}, {24, check_withheld},
-	{25, check_chain},    {29, check_lent},
+	{25, check_chain},    {29, check_lent},	  {31, check_room},
 };
 
 /* INV-09: of pageblocks before @end no page is the allocator's. They are in no

@@ -2,10 +2,10 @@
 /* Room for what has to leave a block; see elsewhere.h. */
 #include "elsewhere.h"
 
-#include "pageblock.h"
-#include "section.h"
+#include "room.h"
 
-/* Blocks that are looked at in a zone before the rest of it counts as full. */
+/* Blocks with one kind of room that are looked at in a zone, before the rest of
+ * it counts as full. */
 #define ELSEWHERE_LOOKS 64
 
 /* A count that is going on. */
@@ -30,36 +30,30 @@ static uint64_t block_nr_free(struct mhp *m, struct mhp_block *blk)
 	return nr;
 }
 
-/* The block where a search of a zone begins, if it is in its list. */
-static struct mhp_block *elsewhere_first(struct mhp *m, struct zone *zone)
+/* Whether a block was met as one with another kind of room before. */
+static bool elsewhere_was_met(struct mhp *m, const struct mhp_block *blk,
+			      unsigned int kind)
 {
-	struct mhp_block *blk = section_block(m,
-					      mhp_port_load(&zone->free_from));
-	uint64_t status;
-
-	if (!blk)
-		return zone->blocks;
-	status = block_status(blk);
-	return block_serves(status) && !block_has(status, BLOCK_MANY) &&
-			       zone_of(m, block_node(status),
-				       block_zone(status)) == zone
-		       ? blk
-		       : zone->blocks;
+	while (kind-- > 0)
+		if (room_is_set(m, blk, (enum room_kind)kind))
+			return true;
+	return false;
 }
 
-/* Once round the list of a zone. */
-static void elsewhere_zone(struct mhp *m, struct zone *zone,
+static void elsewhere_kind(struct mhp *m, unsigned int node,
+			   enum mhp_zone_type type, enum room_kind kind,
 			   struct elsewhere *e)
 {
-	struct mhp_block *first = elsewhere_first(m, zone), *blk = first;
 	unsigned int looks = ELSEWHERE_LOOKS;
+	struct mhp_block *blk;
+	mhp_pfn_t pfn = 0;
 
-	while (blk && looks-- && e->nr_free < e->nr_needed) {
-		if (blk != e->leaves)
+	while (looks-- && e->nr_free < e->nr_needed &&
+	       (blk = room_next(m, node, type, kind, pfn, m->max_pfn))) {
+		if (blk != e->leaves && block_serves(block_status(blk)) &&
+		    !elsewhere_was_met(m, blk, kind))
 			e->nr_free += block_nr_free(m, blk);
-		blk = blk->next ? blk->next : zone->blocks;
-		if (blk == first)
-			return;
+		pfn = blk->start_pfn + m->layout.block_pages;
 	}
 }
 
@@ -76,13 +70,14 @@ uint64_t elsewhere_free(struct mhp *m, const struct mhp_block *blk,
 			uint64_t nr_needed)
 {
 	struct elsewhere e = {.leaves = blk, .nr_needed = nr_needed};
-	unsigned int node, type;
+	unsigned int node, type, kind;
 
 	for (type = MHP_ZONE_DEVICE; type-- > MHP_ZONE_DMA;)
 		for (node = 0; node < m->geometry.nr_nodes; node++)
-			elsewhere_zone(
-				m, zone_of(m, node, (enum mhp_zone_type)type),
-				&e);
+			for (kind = 0; kind < NR_ROOM; kind++)
+				elsewhere_kind(m, node,
+					       (enum mhp_zone_type)type,
+					       (enum room_kind)kind, &e);
 	elsewhere_many(m, &e);
 	return e.nr_free < nr_needed ? e.nr_free : nr_needed;
 }

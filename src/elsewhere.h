@@ -9,8 +9,8 @@
  * elsewhere_free() - free pages in other blocks than @blk, counted as far as
  * they are needed
  *
- * It looks at a bounded number of blocks, in each zone first at those from the
- * lowest one on that has a free pageblock: so there are at least so many.
+ * It looks at a bounded number of blocks, those that may have room (room.h): so
+ * there are at least so many.
  *
  * Return: at most @nr_needed. [mutex]
  */

@@ -191,17 +191,19 @@ static inline bool block_serves(uint64_t status)
  * and descriptors can be used without the gate */
 static inline bool block_grants(uint64_t status)
 {
-	uint64_t life_moving = status >> BLOCK_LIFE_SHIFT & 15;
-
-	return life_moving == MHP_BLOCK_ONLINE ||
-	       life_moving == MHP_BLOCK_GOING_OFFLINE;
+	_Static_assert(MHP_BLOCK_ONLINE == 3 && MHP_BLOCK_GOING_OFFLINE == 4,
+		       "one more has the same upper bit");
+	return (((status >> BLOCK_LIFE_SHIFT) + 1) & 12) == 4;
 }
+
+/** Kinds of room that are told apart, see room.h. */
+#define NR_ROOM 4
 
 /* A zone of a node. */
 struct zone {
-	mhp_word_t free_from; /* a hint: pfn of the lowest block that has a free
-				 pageblock */
-	mhp_word_t used_end;  /* a hint: pfn behind the highest block of which a
+	mhp_word_t *room;    /* bits of leaves with blocks that may have room:
+				 room.h; in the buffer */
+	mhp_word_t used_end; /* a hint: pfn behind the highest block of which a
 				pageblock was ever opened; only grows */
 	struct mhp_block *blocks;  /* [rcu] online blocks wholly in this zone */
 	struct mhp_range span;	   /* [mutex] first to last page, holes too */
@@ -284,6 +286,8 @@ struct mhp {
 	mhp_word_t epoch;	      /* waits for readers so far: grace.h */
 	struct cursors *cursors;      /* in the buffer, those of a processor
 					 together: cursor.h */
+	uint32_t cpu_mask;	      /* [const] nr_cpus, rounded up to a power
+					 of two, less 1 */
 	uint32_t cursors_order;	      /* [const] log2 of those of a processor:
 					 at least nr_nodes + 1 */
 	mhp_word_t owners_for[2];     /* by mobility: owners, a bit each, whose

@@ -114,7 +114,7 @@ bool frame_valid(const struct mhp *m, const struct mhp_request *r)
 		return false;
 	return (r->mobility == MHP_MOVABLE ||
 		r->zone_limit != MHP_ZONE_MOVABLE) &&
-	       frame_owner_may(m, r);
+	       r->owner < OWNER_MAX && frame_owner_may(m, r);
 }
 
 /* A run of one pageblock is an allocation like any other. */

@@ -34,6 +34,8 @@ struct search {
 				   counts */
 	bool emptied;  /* of a chain: empty ones that a cursor prefers, too */
 	bool lost;     /* of a chain: somebody was quicker */
+	bool met;      /* in the block that was searched: what a bit of room.h
+			  stands for, though not for us */
 	bool no_tails; /* pageblocks that have lent descriptors do, too */
 	mhp_pfn_t limit_pfn; /* exclusive, MHP_PFN_NONE: none */
 	unsigned int node;   /* of the zone that is being searched */
@@ -50,15 +52,14 @@ static inline uint64_t frame_expect(const struct mhp_request *request)
 	       (request->mobility & 1u) * PB_UNMOVABLE;
 }
 
-/** frame_owner_may() - whether the owner of a request exists, and can move what
- * it asks for */
+/** frame_owner_may() - whether the owner of a request, below OWNER_MAX, exists
+ * and can move what it asks for */
 static inline bool frame_owner_may(const struct mhp *m,
 				   const struct mhp_request *request)
 {
-	return request->owner < OWNER_MAX &&
-	       mhp_port_load(&m->owners_for[request->mobility]) >>
-			       request->owner &
-		       1;
+	return mhp_port_load(&m->owners_for[request->mobility]) >>
+		       (request->owner & (OWNER_MAX - 1)) &
+	       1;
 }
 
 /** frame_row_runs() - where in a row with @used bits an aligned run of 2^order
@@ -142,8 +143,14 @@ enum frame_try {
 enum frame_try frame_try_pageblock(struct search *s, const struct pageblock *pb,
 				   uint32_t row);
 
-/** frame_has_run() - whether it looks as if it could */
-bool frame_has_run(const struct search *s, const struct pageblock *pb);
+/** frame_prefetch() - single pages of it will be allocated: where memory is
+ * almost full, most of the time goes by waiting for descriptors, so those that
+ * will be written are fetched all at once */
+void frame_prefetch(const struct search *s, const struct pageblock *pb);
+
+/** frame_find_run() - the first row where that looks possible, or the number of
+ * rows */
+uint32_t frame_find_run(const struct search *s, const struct pageblock *pb);
 
 /** frame_free_run() - free an allocation below a pageblock, checked.
  * Return: 0 or a negative errno value. Inside a read-side section. */

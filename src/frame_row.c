@@ -23,11 +23,10 @@ static uint32_t run_row_step(const struct search *s)
 	return s->align > 6 ? UINT32_C(1) << (s->align - 6) : 1;
 }
 
-static uint64_t run_find(const struct search *s, const struct pageblock *pb,
-			 uint32_t row, uint64_t *old)
+/* Where a run may begin in a row that looks like that. */
+static inline uint64_t run_find(const struct search *s, uint64_t used)
 {
-	*old = mhp_port_load(&pb->rows[row]);
-	return frame_row_runs(*old | ~s->m->layout.row_mask, s->order,
+	return frame_row_runs(used | ~s->m->layout.row_mask, s->order,
 			      s->align);
 }
 
@@ -43,22 +42,16 @@ static bool run_rows_free(const struct search *s, const struct pageblock *pb,
 	return true;
 }
 
-bool frame_has_run(const struct search *s, const struct pageblock *pb)
+uint32_t frame_find_run(const struct search *s, const struct pageblock *pb)
 {
-	uint32_t row, step = run_row_step(s);
+	uint32_t row, step = run_row_step(s), nr_rows = pageblock_nr_rows(s->m);
 
-	for (row = 0; row < pageblock_nr_rows(s->m); row += step) {
-		uint64_t old;
-
-		if (s->order <= 6) {
-			if (run_find(s, pb, row, &old))
-				return true;
-			continue;
-		}
-		if (run_rows_free(s, pb, row))
-			return true;
-	}
-	return false;
+	for (row = 0; row < nr_rows; row += step)
+		if (s->order <= 6
+			    ? run_find(s, mhp_port_load(&pb->rows[row])) != 0
+			    : run_rows_free(s, pb, row))
+			break;
+	return row;
 }
 
 /* R2: the row bits are ours; is the pageblock still one we may use? The bit
@@ -115,7 +108,8 @@ static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
 	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
 	if (s->cursor) {
 		run_remember(s, pb, row);
-		mhp_port_store(&s->cursor->order, s->order);
+		if (s->order)
+			mhp_port_store(&s->cursor->order, s->order);
 	}
 	return FRAME_GOT;
 }
@@ -123,13 +117,12 @@ static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
 static enum frame_try run_try_row(struct search *s, const struct pageblock *pb,
 				  uint32_t row)
 {
-	uint64_t old, runs, mask;
+	uint64_t old = mhp_port_load(&pb->rows[row]), mask;
 
-	runs = run_find(s, pb, row, &old);
 	do {
+		uint64_t runs = old | ~s->m->layout.row_mask;
 		unsigned int bit, hole;
 
-		runs = old | ~s->m->layout.row_mask;
 		/* Below a limit the lowest is as good as any. */
 		runs = s->limit_pfn == MHP_PFN_NONE
 			       ? tight_row(runs, s->order, s->align, &hole)
@@ -172,6 +165,26 @@ undo:
 	while (i--)
 		pageblock_undo(s->m, pb, row + i, UINT64_MAX);
 	return result;
+}
+
+void frame_prefetch(const struct search *s, const struct pageblock *pb)
+{
+	uint32_t row, nr_rows = pageblock_nr_rows(s->m);
+	const mhp_word_t *desc = desc_word(s->m, pb->blk,
+					   pageblock_pfn(s->m, pb));
+
+	for (row = 0; row < nr_rows; row++) {
+		uint64_t free = ~mhp_port_load(&pb->rows[row]) &
+				s->m->layout.row_mask;
+		uint64_t page = (uint64_t)row << s->m->layout.row_order;
+
+		if (!free)
+			continue;
+		page += (uint64_t)__builtin_ctzll(free);
+		__builtin_prefetch((const uint8_t *)desc +
+					   page * s->m->layout.descriptor_bytes,
+				   1);
+	}
 }
 
 enum frame_try frame_try_pageblock(struct search *s, const struct pageblock *pb,

@@ -21,6 +21,7 @@
 #include "frame.h"
 #include "frame_tight.h"
 #include "reserve.h"
+#include "room.h"
 #include "section.h"
 
 /* Blocks that are looked at before an entirely free pageblock is opened. */
@@ -33,59 +34,6 @@ enum search_mode {
 	SEARCH_SHARED,	/* partly used, also somebody's */
 	SEARCH_EMPTIED, /* empty but kept by a cursor: close and open */
 };
-
-/* A walk over the blocks of a zone: from a start to the end, then from the head
- * to the start, then the boot blocks that are in several zones. */
-struct walk {
-	struct zone *zone;
-	struct mhp_block *start;
-	struct mhp_block *at;
-	unsigned int leg;
-};
-
-static struct mhp_block *block_follow(struct mhp_block *const *link)
-{
-	return (struct mhp_block *)mhp_port_load_ptr(
-		(void *const *)(const void *)link);
-}
-
-static struct mhp_block *walk_next(const struct search *s, struct walk *w)
-{
-	if (w->at)
-		w->at = block_follow(&w->at->next);
-	else if (w->leg == 0)
-		w->at = w->start;
-	while (!w->at || (w->leg == 1 && w->at == w->start)) {
-		if (w->leg == 2)
-			return NULL;
-		w->leg++;
-		if (w->leg == 1)
-			w->at = w->start ? block_follow(&w->zone->blocks)
-					 : NULL;
-		else
-			w->at = block_follow(&s->m->many);
-	}
-	return w->at;
-}
-
-/* Start at the block of @from_pfn if that is in this zone, else at the
- * first. */
-static struct walk walk_begin(const struct search *s, mhp_pfn_t from_pfn)
-{
-	struct zone *zone = zone_of(s->m, s->node, s->zone);
-	struct walk w = {.zone = zone, .start = block_follow(&zone->blocks)};
-	struct mhp_block *blk;
-	uint64_t status;
-
-	blk = section_block(s->m, from_pfn);
-	if (!blk)
-		return w;
-	status = block_status(blk);
-	if (block_life(status) == MHP_BLOCK_ONLINE &&
-	    block_zone(status) == s->zone && block_node(status) == s->node)
-		w.start = blk;
-	return w;
-}
 
 bool frame_in_zone(const struct search *s, const struct pageblock *pb)
 {
@@ -137,14 +85,38 @@ static bool search_own(const struct search *s, const struct pageblock *pb,
 	return mhp_port_cas(pb->word, &word, word | search_owner_bits(s));
 }
 
-static bool search_try(struct search *s, const struct pageblock *pb)
+static bool search_try(struct search *s, const struct pageblock *pb,
+		       uint32_t row)
 {
-	if (frame_try_pageblock(s, pb, 0) == FRAME_GOT)
+	if (frame_try_pageblock(s, pb, row) == FRAME_GOT)
 		return true;
 	if (s->cursor)
 		pageblock_let_go(s->m, pb, s->owner);
 	else
 		pageblock_close(s->m, pb, false);
+	return false;
+}
+
+/* One that is partly used, if it is for us. A full one is marked, so that it is
+ * not met again. */
+static bool search_candidate_try(struct search *s, const struct pageblock *pb,
+				 bool shared)
+{
+	uint64_t word = mhp_port_load(pb->word), kind = PB_SMALL | PB_UNMOVABLE;
+	uint32_t row;
+
+	s->met |= (word & kind) == (s->expect & kind);
+	if ((word & PB_GRANT_MASK) != s->expect ||
+	    (!shared && word & PB_OWNER) || !frame_in_zone(s, pb))
+		return false;
+	row = frame_find_run(s, pb);
+	if (row < pageblock_nr_rows(s->m)) {
+		if (s->order == 0)
+			frame_prefetch(s, pb);
+		return search_own(s, pb, word) && search_try(s, pb, row);
+	}
+	if (!(word & PB_OWNER) && pageblock_full(s->m, pb))
+		pageblock_mark_full(s->m, pb);
 	return false;
 }
 
@@ -158,19 +130,8 @@ static bool search_partial(struct search *s, struct mhp_block *blk, bool shared)
 
 		for (; todo; todo &= todo - 1) {
 			struct pageblock pb = search_candidate(s, blk, i, todo);
-			uint64_t word = mhp_port_load(pb.word);
 
-			if ((word & PB_GRANT_MASK) != s->expect ||
-			    (!shared && word & PB_OWNER) ||
-			    !frame_in_zone(s, &pb))
-				continue;
-			if (!frame_has_run(s, &pb)) {
-				if (!(word & PB_OWNER) &&
-				    pageblock_full(s->m, &pb))
-					pageblock_mark_full(s->m, &pb);
-				continue;
-			}
-			if (search_own(s, &pb, word) && search_try(s, &pb))
+			if (search_candidate_try(s, &pb, shared))
 				return true;
 		}
 	}
@@ -233,7 +194,7 @@ static bool open_try(struct search *s, const struct pageblock *pb,
 		return false;
 	if (!search_whole(s)) {
 		pageblock_set_small(s->m, pb);
-		return search_try(s, pb);
+		return search_try(s, pb, 0);
 	}
 	s->pfn = pageblock_pfn(s->m, pb);
 	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
@@ -244,6 +205,17 @@ static bool open_try(struct search *s, const struct pageblock *pb,
 	return true;
 }
 
+/* Processors that take whole pageblocks begin in lines of words of their own:
+ * the candidates of those come first. */
+static uint64_t search_own_line(const struct search *s, uint64_t candidates)
+{
+	uint64_t line = s->owner * CURSOR_WORDS % 64;
+	uint64_t own = candidates & UINT64_C(0xff) << line;
+
+	_Static_assert(CURSOR_WORDS == 8, "a line is eight bits");
+	return s->cursor && search_whole(s) && own ? own : candidates;
+}
+
 /* One look at hint word @i. @remains: a free pageblock was left behind. */
 static bool search_free_word(struct search *s, struct mhp_block *blk,
 			     uint32_t i, bool *remains)
@@ -251,11 +223,13 @@ static bool search_free_word(struct search *s, struct mhp_block *blk,
 	uint64_t todo = search_all(s, blk, i) &
 			~pageblock_hint_small(s->m, blk, i);
 
-	for (; todo; todo &= todo - 1) {
-		struct pageblock pb = search_candidate(s, blk, i, todo);
+	while (todo) {
+		struct pageblock pb = search_candidate(
+			s, blk, i, search_own_line(s, todo));
 
 		if (open_try(s, &pb, remains))
 			return true;
+		todo &= ~(UINT64_C(1) << pb.index % 64);
 	}
 	return false;
 }
@@ -286,6 +260,7 @@ static bool search_free(struct search *s, struct mhp_block *blk)
 			continue;
 		if (search_free_word(s, blk, i, &remains))
 			return true;
+		s->met |= remains && !search_whole(s);
 		if (remains)
 			continue;
 		if (search_free_again(s, blk, i))
@@ -325,9 +300,9 @@ static bool search_block(struct search *s, struct mhp_block *blk,
 		return false;
 	switch (mode) {
 	case SEARCH_PARTIAL:
-		return !search_whole(s) && search_partial(s, blk, false);
+		return search_partial(s, blk, false);
 	case SEARCH_SHARED:
-		return !search_whole(s) && search_partial(s, blk, true);
+		return search_partial(s, blk, true);
 	case SEARCH_FREE:
 		return search_free(s, blk);
 	case SEARCH_EMPTIED:
@@ -336,15 +311,42 @@ static bool search_block(struct search *s, struct mhp_block *blk,
 	return false;
 }
 
-/* The next search for a free pageblock starts where this one found it. A hint:
- * a walk goes round, and who frees a pageblock below lowers it again. */
-static void search_free_found(const struct search *s,
-			      const struct mhp_block *blk)
-{
-	mhp_word_t *from = &zone_of(s->m, s->node, s->zone)->free_from;
+/* A mode, and where the blocks are that it looks for. */
+struct search_way {
+	enum search_mode mode;
+	enum room_kind kind;
+	uint32_t left; /* blocks to look at */
+};
 
-	if (mhp_port_load(from) != blk->start_pfn)
-		mhp_port_store(from, blk->start_pfn);
+static bool search_range(struct search *s, struct search_way *way,
+			 mhp_pfn_t pfn, mhp_pfn_t end_pfn)
+{
+	while (way->left) {
+		struct mhp_block *blk = room_next(s->m, s->node, s->zone,
+						  way->kind, pfn, end_pfn);
+
+		if (!blk)
+			return false;
+		s->met = false;
+		if (search_block(s, blk, way->mode))
+			return true;
+		if (!s->met)
+			room_doubt(s->m, blk, way->kind);
+		pfn = blk->start_pfn + s->m->layout.block_pages;
+		way->left--;
+	}
+	return false;
+}
+
+/* Boot blocks that are in several zones. */
+static bool search_many(struct search *s, enum search_mode mode)
+{
+	struct mhp_block *blk = s->m->many;
+
+	for (; blk; blk = blk->next)
+		if (search_block(s, blk, mode))
+			return true;
+	return false;
 }
 
 /* Partly used pageblocks are looked for near the cursor; free ones from the
@@ -352,42 +354,46 @@ static void search_free_found(const struct search *s,
  * never was. */
 static mhp_pfn_t search_from(const struct search *s, enum search_mode mode)
 {
-	if (mode == SEARCH_FREE)
-		return mhp_port_load(
-			&zone_of(s->m, s->node, s->zone)->free_from);
-	return s->cursor ? mhp_port_load(&s->cursor->row_pfn) : MHP_PFN_NONE;
+	mhp_pfn_t from = 0;
+
+	if (mode != SEARCH_FREE && s->cursor)
+		from = mhp_port_load(&s->cursor->row_pfn);
+	return from < s->m->max_pfn ? from & ~(s->m->layout.block_pages - 1)
+				    : 0;
 }
 
+/* Once round, if nothing stops us; @most blocks at most. */
 static bool search_blocks(struct search *s, enum search_mode mode,
-			  uint32_t most)
+			  enum room_kind kind, uint32_t most)
 {
-	struct walk w = walk_begin(s, search_from(s, mode));
-	struct mhp_block *blk;
+	struct search_way way = {mode, kind, most};
+	mhp_pfn_t from = search_from(s, mode);
 
-	while (most-- && (blk = walk_next(s, &w)))
-		if (search_block(s, blk, mode)) {
-			if (mode == SEARCH_FREE)
-				search_free_found(s, blk);
-			return true;
-		}
-	return false;
+	return search_range(s, &way, from, s->m->max_pfn) ||
+	       search_range(s, &way, 0, from) ||
+	       (way.left && search_many(s, mode));
+}
+
+/* Partly used pageblocks of the mobility that is asked for. */
+static bool search_own_kind(struct search *s, enum search_mode mode,
+			    uint32_t most)
+{
+	return !search_whole(s) &&
+	       search_blocks(s, mode, room_of(s->expect), most);
 }
 
 /* The smallest hole nearby. */
 static bool search_tight(struct search *s)
 {
-	struct walk w = walk_begin(s, search_from(s, SEARCH_PARTIAL));
 	struct tight t = {.order = TIGHT_NONE};
-	uint32_t most = SEARCH_NEAR;
-	struct mhp_block *blk;
 
-	while (most-- && (blk = walk_next(s, &w)))
-		if (tight_look(s, blk, &t))
-			break;
+	tight_find(s, search_from(s, SEARCH_PARTIAL), SEARCH_NEAR, &t);
 	if (t.order == TIGHT_NONE || !search_own(s, &t.pb, t.word))
 		return false;
+	if (!s->order)
+		tight_fetch(s, &t);
 	return frame_try_pageblock(s, &t.pb, t.row) == FRAME_GOT ||
-	       search_try(s, &t.pb);
+	       search_try(s, &t.pb, 0);
 }
 
 static bool search_near(struct search *s)
@@ -395,12 +401,15 @@ static bool search_near(struct search *s)
 	/* Below a limit not every hole will do. */
 	return s->limit_pfn == MHP_PFN_NONE
 		       ? !search_whole(s) && search_tight(s)
-		       : search_blocks(s, SEARCH_PARTIAL, SEARCH_NEAR);
+		       : search_own_kind(s, SEARCH_PARTIAL, SEARCH_NEAR);
 }
 
 static bool search_zone_free(struct search *s)
 {
-	return search_spares(s, 1) && search_blocks(s, SEARCH_FREE, UINT32_MAX);
+	return search_spares(s, 1) &&
+	       search_blocks(s, SEARCH_FREE,
+			     search_whole(s) ? ROOM_WHOLE : ROOM_FREE,
+			     UINT32_MAX);
 }
 
 static bool search_zone(struct search *s)
@@ -408,14 +417,15 @@ static bool search_zone(struct search *s)
 	if (s->expect & PB_UNMOVABLE && !search_spares(s, 0))
 		return false;
 	return search_near(s) || search_zone_free(s) ||
-	       search_blocks(s, SEARCH_PARTIAL, UINT32_MAX) ||
-	       search_blocks(s, SEARCH_SHARED, UINT32_MAX);
+	       search_own_kind(s, SEARCH_PARTIAL, UINT32_MAX) ||
+	       search_own_kind(s, SEARCH_SHARED, UINT32_MAX);
 }
 
 static bool search_zone_emptied(struct search *s)
 {
 	return search_spares(s, 0) &&
-	       search_blocks(s, SEARCH_EMPTIED, UINT32_MAX);
+	       (search_blocks(s, SEARCH_EMPTIED, ROOM_MOVABLE, UINT32_MAX) ||
+		search_blocks(s, SEARCH_EMPTIED, ROOM_UNMOVABLE, UINT32_MAX));
 }
 
 /* Last: movable data in pageblocks of unmovable data. */
@@ -428,7 +438,7 @@ static bool search_zone_unmovable(struct search *s)
 		return false;
 	s->expect |= PB_UNMOVABLE;
 	s->cursor = NULL; /* it is for movable pageblocks */
-	got = search_blocks(s, SEARCH_SHARED, UINT32_MAX);
+	got = search_own_kind(s, SEARCH_SHARED, UINT32_MAX);
 	s->cursor = cursor;
 	s->expect &= ~PB_UNMOVABLE;
 	return got;
@@ -543,8 +553,10 @@ static bool search_cursor(struct search *s)
 	at = mhp_port_load(&s->cursor->row_pfn);
 	if (search_whole(s))
 		return search_cursor_whole(s, at);
-	/* What was begun for a large run is not for small ones behind it. */
-	return mhp_port_load(&s->cursor->order) == s->order &&
+	/* Runs inside a row were looked for before it came to a search. What
+	 * was begun for a large run is not for small ones behind it. */
+	return s->order > s->m->layout.row_order &&
+	       mhp_port_load(&s->cursor->order) == s->order &&
 	       search_cursor_rest(s, at);
 }
 

@@ -2,6 +2,8 @@
 /* The smallest hole that will do; see frame_tight.h. */
 #include "frame_tight.h"
 
+#include "room.h"
+
 /* Pageblocks that are looked at when there is a hole, but not of that size. */
 #define TIGHT_LOOKS 64
 
@@ -121,7 +123,9 @@ static bool tight_enough(const struct search *s, const struct tight *t)
 	       (t->order < TIGHT_NONE && t->nr >= TIGHT_LOOKS);
 }
 
-bool tight_look(const struct search *s, struct mhp_block *blk, struct tight *t)
+/* Return: whether to make do with what there is. */
+static bool tight_look(const struct search *s, struct mhp_block *blk,
+		       struct tight *t)
 {
 	uint32_t i;
 
@@ -142,4 +146,50 @@ bool tight_look(const struct search *s, struct mhp_block *blk, struct tight *t)
 		}
 	}
 	return false;
+}
+
+/* Return: how many more blocks to look at. */
+static uint32_t tight_range(const struct search *s, mhp_pfn_t pfn,
+			    mhp_pfn_t end_pfn, uint32_t most, struct tight *t)
+{
+	enum room_kind kind = room_of(s->expect);
+	struct mhp_block *blk;
+
+	while (most &&
+	       (blk = room_next(s->m, s->node, s->zone, kind, pfn, end_pfn))) {
+		if (tight_look(s, blk, t))
+			return 0;
+		room_doubt(s->m, blk, kind);
+		pfn = blk->start_pfn + s->m->layout.block_pages;
+		most--;
+	}
+	return most;
+}
+
+void tight_find(const struct search *s, mhp_pfn_t from_pfn, uint32_t most,
+		struct tight *t)
+{
+	struct mhp_block *blk;
+
+	most = tight_range(s, from_pfn, s->m->max_pfn, most, t);
+	most = tight_range(s, 0, from_pfn, most, t);
+	for (blk = s->m->many; most && blk; blk = blk->next)
+		if (tight_look(s, blk, t))
+			break;
+}
+
+void tight_fetch(const struct search *s, const struct tight *t)
+{
+	uint32_t i = t->pb.index / 64, bit = t->pb.index % 64;
+	uint64_t todo = pageblock_hint_small(s->m, t->pb.blk, i) &
+			~pageblock_hint_full(s->m, t->pb.blk, i) &
+			(UINT64_MAX << bit << 1);
+	struct pageblock next;
+
+	frame_prefetch(s, &t->pb);
+	if (!todo)
+		return;
+	next = pageblock_at(s->m, t->pb.blk,
+			    i * 64 + (uint32_t)__builtin_ctzll(todo));
+	frame_prefetch(s, &next);
 }

@@ -33,9 +33,14 @@ struct tight {
 uint64_t tight_row(uint64_t used, unsigned int order, unsigned int align,
 		   unsigned int *hole);
 
-/** tight_look() - look for a smaller hole in a block, in pageblocks that nobody
- * else prefers; not for requests with a limit.
- * Return: whether to make do with what there is. */
-bool tight_look(const struct search *s, struct mhp_block *blk, struct tight *t);
+/** tight_find() - look for the smallest hole in the first @most blocks that may
+ * have room, from @from_pfn on and round, in pageblocks that nobody else
+ * prefers; then in blocks of several zones */
+void tight_find(const struct search *s, mhp_pfn_t from_pfn, uint32_t most,
+		struct tight *t);
+
+/** tight_fetch() - the cursor is going to the pageblock of that hole, and then
+ * to the one behind it: have descriptors fetched */
+void tight_fetch(const struct search *s, const struct tight *t);
 
 #endif

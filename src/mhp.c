@@ -28,9 +28,11 @@ struct plan {
 	uint64_t cursors_offset;
 	uint64_t cursors_bytes;
 	uint32_t cursors_order;
+	uint32_t nr_cpus; /* rounded up to a power of two */
 	uint64_t zones_offset;
 	uint64_t zones_bytes;
 	uint64_t in_leaf_offset;
+	uint64_t room_offset;
 	uint64_t node_blocks_offset;
 	uint64_t order_offset;
 	uint64_t boot_offset;
@@ -70,20 +72,26 @@ static struct plan plan_make(const struct mhp_config *config)
 {
 	const struct mhp_geometry *g = config->geometry;
 	uint64_t nr_nodes = g->nr_nodes, at = 0;
-	struct plan plan = {0};
+	struct plan plan = {.nr_cpus = 1};
 
 	plan_index(config, &plan);
 	plan_part(&at, sizeof(struct mhp));
 	plan.root_offset = plan_part(&at, plan.nr_root * sizeof(void *));
 	while (UINT64_C(1) << plan.cursors_order < nr_nodes + 1)
 		plan.cursors_order++;
-	plan.cursors_bytes = ((uint64_t)g->nr_cpus << plan.cursors_order) *
+	while (plan.nr_cpus < g->nr_cpus)
+		plan.nr_cpus *= 2;
+	plan.cursors_bytes = ((uint64_t)plan.nr_cpus << plan.cursors_order) *
 			     sizeof(struct cursors);
 	plan.cursors_offset = plan_part(&at, plan.cursors_bytes);
 	plan.zones_bytes = nr_nodes * MHP_NR_ZONES * sizeof(struct zone);
 	plan.zones_offset = plan_part(&at, plan.zones_bytes);
 	plan.in_leaf_offset = plan_part(
 		&at, nr_nodes * MHP_NR_ZONES * plan.nr_root * sizeof(uint32_t));
+	plan.room_offset = plan_part(&at,
+				     nr_nodes * MHP_NR_ZONES * NR_ROOM *
+					     room_zone_words(plan.nr_root) *
+					     sizeof(mhp_word_t));
 	plan.node_blocks_offset = plan_part(&at, nr_nodes * sizeof(mhp_word_t));
 	plan.order_offset = plan_part(&at, nr_nodes * nr_nodes);
 	plan.boot_offset = plan_part(
@@ -279,12 +287,15 @@ static void init_cursors(struct mhp *m, uint64_t nr)
 				cursor_init(&m->cursors[i].of[mobility][class]);
 }
 
-static void init_zones(struct mhp *m, uint32_t *in_leaf)
+static void init_zones(struct mhp *m, uint32_t *in_leaf, mhp_word_t *room)
 {
 	uint64_t i;
 
-	for (i = 0; i < (uint64_t)m->geometry.nr_nodes * MHP_NR_ZONES; i++)
+	for (i = 0; i < (uint64_t)m->geometry.nr_nodes * MHP_NR_ZONES; i++) {
 		m->zones[i].in_leaf = in_leaf + i * m->nr_root;
+		m->zones[i].room = room +
+				   i * NR_ROOM * room_zone_words(m->nr_root);
+	}
 }
 
 static void init_parts(struct mhp *m, uint8_t *buffer,
@@ -302,6 +313,7 @@ static void init_parts(struct mhp *m, uint8_t *buffer,
 	m->root = (void **)(void *)(buffer + plan.root_offset);
 	m->cursors = (struct cursors *)(void *)(buffer + plan.cursors_offset);
 	m->cursors_order = plan.cursors_order;
+	m->cpu_mask = plan.nr_cpus - 1;
 	m->zones = (struct zone *)(void *)(buffer + plan.zones_offset);
 	m->node_blocks = (mhp_word_t *)(void *)(buffer +
 						plan.node_blocks_offset);
@@ -312,7 +324,8 @@ static void init_parts(struct mhp *m, uint8_t *buffer,
 	m->bad = (mhp_word_t *)(void *)(buffer + plan.bad_offset);
 	m->max_bad = plan.max_bad;
 	init_cursors(m, plan.cursors_bytes / sizeof(struct cursors));
-	init_zones(m, (uint32_t *)(void *)(buffer + plan.in_leaf_offset));
+	init_zones(m, (uint32_t *)(void *)(buffer + plan.in_leaf_offset),
+		   (mhp_word_t *)(void *)(buffer + plan.room_offset));
 }
 
 static void init_config(struct mhp *m, const struct mhp_config *config)

@@ -18,6 +18,7 @@
 #include "host.h"
 #include "isolate.h"
 #include "phase.h"
+#include "room.h"
 #include "zone.h"
 
 static struct mhp_block *offline_block(struct mhp *m,
@@ -217,6 +218,7 @@ static void offline_commit(struct mhp *m, struct mhp_offline *op)
 	zone_going(m, blk, false);
 	zone_unaccount(m, blk);
 	block_set_life(blk, MHP_BLOCK_OFFLINE);
+	room_close(m, blk);
 	phase_offline(m, blk, zone);
 	block_set_zone(blk, MHP_ZONE_NONE);
 	m->counters.nr_offlines++;

@@ -15,6 +15,7 @@
 #include "phase.h"
 #include "policy.h"
 #include "profile.h"
+#include "room.h"
 #include "withheld.h"
 #include "zone.h"
 
@@ -31,6 +32,7 @@ static void online_commit(struct mhp *m, struct mhp_block *blk,
 	/* What cursors remember of its last life is not to be used. */
 	grace_forget(m);
 	block_set_life(blk, MHP_BLOCK_ONLINE);
+	room_open(m, blk);
 	zone_account(m, blk);
 	zone_link(m, blk);
 	m->counters.nr_onlines++;

@@ -2,6 +2,12 @@
 /* Words, rows and hints of pageblocks; rules R1 to R9 in pageblock.h. */
 #include "pageblock.h"
 
+#include "room.h"
+
+/* Of the third kind of hint words: none is free; none can be had whole. */
+#define HINT_NONE_FREE UINT64_C(1)
+#define HINT_NONE_WHOLE UINT64_C(2)
+
 static mhp_word_t *hint_word(const struct mhp_block *blk, uint64_t offset,
 			     uint32_t i)
 {
@@ -33,12 +39,34 @@ uint64_t pageblock_hint_full(const struct mhp *m, const struct mhp_block *blk,
 bool pageblock_hint_nowhole(const struct mhp *m, const struct mhp_block *blk,
 			    uint32_t i)
 {
-	return mhp_port_load(hint_word(blk, m->layout.nowhole_offset, i));
+	return mhp_port_load(hint_word(blk, m->layout.nowhole_offset, i)) &
+	       HINT_NONE_FREE;
 }
 
 void pageblock_set_nowhole(struct mhp *m, struct mhp_block *blk, uint32_t i)
 {
-	mhp_port_or(hint_word(blk, m->layout.nowhole_offset, i), 1);
+	mhp_port_or(hint_word(blk, m->layout.nowhole_offset, i),
+		    HINT_NONE_FREE);
+}
+
+void pageblock_set_nonewhole(struct mhp *m, struct mhp_block *blk)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->layout.nr_hint_words; i++)
+		mhp_port_or(hint_word(blk, m->layout.nowhole_offset, i),
+			    HINT_NONE_WHOLE);
+}
+
+bool pageblock_hint_nonewhole(const struct mhp *m, const struct mhp_block *blk)
+{
+	uint64_t all = HINT_NONE_WHOLE;
+	uint32_t i;
+
+	for (i = 0; i < m->layout.nr_hint_words; i++)
+		all &= mhp_port_load_seq(
+			hint_word(blk, m->layout.nowhole_offset, i));
+	return all;
 }
 
 /* The word once nobody is closing the pageblock. A chain that is put together
@@ -58,24 +86,18 @@ void pageblock_set_small(struct mhp *m, const struct pageblock *pb)
 
 	/* R6: it may have been closed, and opened again, in between. */
 	do {
+		uint64_t word;
+
 		mhp_port_or(hint, hint_bit(pb));
-		if (word_settled(pb) & PB_SMALL)
+		word = word_settled(pb);
+		if (word & PB_SMALL) {
+			room_set(m, pb->blk, room_of(word));
 			return;
+		}
 		mhp_port_and(hint, ~hint_bit(pb));
 	} while (word_settled(pb) & PB_SMALL);
 	/* While the bit stood, a search may have taken it for in use. */
 	pageblock_clear_nowhole(m, pb);
-}
-
-/* A search for free pageblocks of the zone begins no later than here. */
-static void hint_lower_free_from(struct mhp *m, const struct mhp_block *blk)
-{
-	uint64_t status = block_status(blk);
-	mhp_word_t *from =
-		&zone_of(m, block_node(status), block_zone(status))->free_from;
-
-	if (mhp_port_load(from) > blk->start_pfn)
-		mhp_port_store(from, blk->start_pfn);
 }
 
 static mhp_word_t *used_end(struct mhp *m, const struct mhp_block *blk)
@@ -108,7 +130,8 @@ void pageblock_clear_nowhole(struct mhp *m, const struct pageblock *pb)
 	if (!mhp_port_load_seq(hint))
 		return;
 	mhp_port_and(hint, 0);
-	hint_lower_free_from(m, pb->blk);
+	room_set(m, pb->blk, ROOM_FREE);
+	room_set(m, pb->blk, ROOM_WHOLE);
 }
 
 void pageblock_forget(struct mhp *m, const struct pageblock *pb)
@@ -121,8 +144,10 @@ void pageblock_clear_full(struct mhp *m, const struct pageblock *pb)
 {
 	mhp_word_t *hint = hint_of(pb, m->layout.full_offset);
 
-	if (mhp_port_load_seq(hint) & hint_bit(pb))
-		mhp_port_and(hint, ~hint_bit(pb));
+	if (!(mhp_port_load_seq(hint) & hint_bit(pb)))
+		return;
+	mhp_port_and(hint, ~hint_bit(pb));
+	room_set(m, pb->blk, room_of(mhp_port_load_seq(pb->word)));
 }
 
 void pageblock_mark_full(struct mhp *m, const struct pageblock *pb)

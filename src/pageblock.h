@@ -14,7 +14,8 @@
  *    CLOSING, OPENING; else the bits are undone. A row is claimed only after
  *    the word was seen grantable in the same read-side section: then the
  *    pageblock was opened in this life of its block, and the bits of pages that
- *    are not the allocator's are set. A whole pageblock is granted if CAS takes
+ *    are not the allocator's are set (a cursor that remembers where it granted
+ *    knows that, too). A whole pageblock is granted if CAS takes
  *    the word from a free value to HUGE.
  * R3 isolation sets ISOLATED. Whoever did not see it comes before it, with the
  *    row bit set; so rows read afterwards show every grant, nothing is granted
@@ -36,6 +37,7 @@
  *    CLOSING, too, and whoever set that is the only one to go on. A chain that
  *    is given has no CLOSING, its length does not change, and its first
  *    pageblock has the descriptor.
+ * R10 bits above blocks say where there may be room: as R6, see room.h.
  *
  * All reads that take part in an argument are sequentially consistent.
  */
@@ -258,6 +260,11 @@ bool pageblock_hint_nowhole(const struct mhp *m, const struct mhp_block *blk,
 			    uint32_t i);
 /** pageblock_set_nowhole() - set that hint; the caller looks again */
 void pageblock_set_nowhole(struct mhp *m, struct mhp_block *blk, uint32_t i);
+/** pageblock_set_nonewhole() - set the hint that none of a block can be had
+ * whole; the caller looks again, also at the hint */
+void pageblock_set_nonewhole(struct mhp *m, struct mhp_block *blk);
+/** pageblock_hint_nonewhole() - whether it is set for all of the block */
+bool pageblock_hint_nonewhole(const struct mhp *m, const struct mhp_block *blk);
 /** pageblock_set_small() - set the hint of an opened pageblock, and verify */
 void pageblock_set_small(struct mhp *m, const struct pageblock *pb);
 /** pageblock_raise_used() - a pageblock of the block is opened for the first

@@ -4,7 +4,7 @@
 
 #include "boot_map.h"
 #include "grace.h"
-#include "section.h"
+#include "room.h"
 
 /* ---- how much ---- */
 
@@ -99,42 +99,6 @@ static void count_block(struct count *c, struct mhp_block *blk)
 	}
 }
 
-/* From a block on, before another one; NULL: to the end of the list. */
-static void count_blocks(struct count *c, struct mhp_block *blk,
-			 const struct mhp_block *end)
-{
-	while (blk && blk != end && c->found < c->enough) {
-		count_block(c, blk);
-		blk = (struct mhp_block *)mhp_port_load_ptr(
-			(void *const *)(void *)&blk->next);
-	}
-}
-
-static struct mhp_block *count_head(struct mhp_block *const *head)
-{
-	return (struct mhp_block *)mhp_port_load_ptr(
-		(void *const *)(const void *)head);
-}
-
-/* The block where free pageblocks begin, if it is in the zone's list. */
-static struct mhp_block *count_start(const struct search *s,
-				     const struct zone *zone)
-{
-	struct mhp_block *blk = section_block(s->m,
-					      mhp_port_load(&zone->free_from));
-	uint64_t status;
-
-	if (!blk)
-		return NULL;
-	status = block_status(blk);
-	return block_life(status) == MHP_BLOCK_ONLINE &&
-			       !block_has(status, BLOCK_MANY) &&
-			       block_zone(status) == s->zone &&
-			       block_node(status) == s->node
-		       ? blk
-		       : NULL;
-}
-
 bool reserve_spares(const struct search *s, enum mhp_zone_type limit,
 		    uint64_t nr)
 {
@@ -142,13 +106,18 @@ bool reserve_spares(const struct search *s, enum mhp_zone_type limit,
 	uint64_t pages = reserve_pages(zone, limit);
 	uint64_t kept = pages >> s->m->layout.pageblock_order;
 	struct count c = {.s = s, .enough = kept + nr};
-	struct mhp_block *start;
+	struct mhp_block *blk;
+	mhp_pfn_t pfn = 0;
 
 	if (!kept)
 		return true;
-	start = count_start(s, zone);
-	count_blocks(&c, start, NULL);
-	count_blocks(&c, count_head(&zone->blocks), start);
-	count_blocks(&c, count_head(&s->m->many), NULL);
+	while (c.found < c.enough &&
+	       (blk = room_next(s->m, s->node, s->zone, ROOM_WHOLE, pfn,
+				s->m->max_pfn))) {
+		count_block(&c, blk);
+		pfn = blk->start_pfn + s->m->layout.block_pages;
+	}
+	for (blk = s->m->many; blk && c.found < c.enough; blk = blk->next)
+		count_block(&c, blk);
 	return c.found >= c.enough;
 }

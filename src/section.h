@@ -14,6 +14,7 @@
 #define MHP_SRC_SECTION_H
 
 #include "engine.h"
+#include "room.h"
 
 /** section_block() - the block that holds @pfn, or NULL; inside a section */
 static inline struct mhp_block *section_block(const struct mhp *m,
@@ -46,7 +47,8 @@ static inline mhp_pfn_t section_leaf_start(const struct mhp *m, uint64_t leaf)
 /** section_leaf_bytes() - size of a leaf */
 static inline uint64_t section_leaf_bytes(const struct mhp *m)
 {
-	return sizeof(void *) << m->leaf_order;
+	return (sizeof(void *) << m->leaf_order) +
+	       room_leaf_bytes(m->leaf_order);
 }
 
 /** section_reserve() - make the leaves for a range; 0 or MHP_ERR_NOMEM, and

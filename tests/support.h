@@ -190,7 +190,7 @@ enum answer {
 	ANSWER_BROKEN, /* some other error */
 };
 
-#define NR_ITEMS 1024
+#define NR_ITEMS 2048
 
 /** struct item - an allocation on a shelf; its index is its cookie */
 struct item {

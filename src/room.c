@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/* Blocks that may have room; see room.h. */
+#include "room.h"
+
+#include "section.h"
+
+/* One bit: a word, and which of it. */
+struct bit {
+	mhp_word_t *word;
+	uint64_t mask;
+};
+
+static bool bit_is_set(struct bit bit)
+{
+	return mhp_port_load_seq(bit.word) & bit.mask;
+}
+
+/* Return: whether it was not set before. */
+static bool bit_set(struct bit bit)
+{
+	if (bit_is_set(bit))
+		return false;
+	return !(mhp_port_or(bit.word, bit.mask) & bit.mask);
+}
+
+static void bit_clear(struct bit bit)
+{
+	if (bit_is_set(bit))
+		mhp_port_and(bit.word, ~bit.mask);
+}
+
+/* Words of a kind in a leaf, one bit for each section. */
+static mhp_word_t *leaf_words(const struct mhp *m, void **leaf,
+			      enum room_kind kind)
+{
+	mhp_word_t *words = (mhp_word_t *)(void *)&leaf[m->leaf_mask + 1];
+
+	return words + ((uint64_t)kind << (m->leaf_order - 6));
+}
+
+static void **leaf_at(const struct mhp *m, uint64_t root)
+{
+	return (void **)mhp_port_load_ptr(&m->root[root]);
+}
+
+/* The bit of a block in its leaf: of its first section. */
+static struct bit leaf_bit(const struct mhp *m, const struct mhp_block *blk,
+			   enum room_kind kind)
+{
+	uint64_t section = blk->start_pfn >> m->section_order & m->leaf_mask;
+	mhp_word_t *words = leaf_words(
+		m, leaf_at(m, blk->start_pfn >> m->root_order), kind);
+
+	return (struct bit){&words[section / 64], UINT64_C(1) << section % 64};
+}
+
+static mhp_word_t *zone_words(const struct mhp *m, const struct zone *zone,
+			      enum room_kind kind)
+{
+	return zone->room + (uint64_t)kind * room_zone_words(m->nr_root);
+}
+
+/* The bit of a leaf in a zone. */
+static struct bit zone_bit(const struct mhp *m, const struct zone *zone,
+			   uint64_t root, enum room_kind kind)
+{
+	return (struct bit){&zone_words(m, zone, kind)[root / 64],
+			    UINT64_C(1) << root % 64};
+}
+
+static struct zone *zone_of_block(struct mhp *m, uint64_t status)
+{
+	return zone_of(m, block_node(status), block_zone(status));
+}
+
+bool room_is_whole(const struct mhp *m, const struct pageblock *pb,
+		   uint64_t word)
+{
+	if (!pageblock_is_free(word))
+		return false;
+	if (word & PB_USED)
+		return !(word & PB_MIXED);
+	return pageblock_nr_kept(m, pb) == 0;
+}
+
+/* ---- setting and clearing ---- */
+
+void room_set(struct mhp *m, const struct mhp_block *blk, enum room_kind kind)
+{
+	uint64_t root = blk->start_pfn >> m->root_order;
+
+	/* A latecomer's block may be on its way out, and its leaf with it. */
+	if (block_has(block_status(blk), BLOCK_MANY) ||
+	    UNLIKELY(!leaf_at(m, root)))
+		return;
+	/* Who sets the lower one sets the upper one, too: of the zone that the
+	 * block is in by then, it may have come back in another one. */
+	if (bit_set(leaf_bit(m, blk, kind)))
+		bit_set(zone_bit(m, zone_of_block(m, block_status(blk)), root,
+				 kind));
+}
+
+void room_open(struct mhp *m, const struct mhp_block *blk)
+{
+	const struct zone *zone = zone_of_block(m, block_status(blk));
+	uint64_t root = blk->start_pfn >> m->root_order;
+	unsigned int kind;
+
+	/* A latecomer of its last life may have set bits of the leaf, under
+	 * another zone. */
+	for (kind = 0; kind < NR_ROOM; kind++) {
+		if (kind == ROOM_FREE || kind == ROOM_WHOLE)
+			bit_set(leaf_bit(m, blk, (enum room_kind)kind));
+		bit_set(zone_bit(m, zone, root, (enum room_kind)kind));
+	}
+}
+
+void room_close(struct mhp *m, const struct mhp_block *blk)
+{
+	unsigned int kind;
+
+	for (kind = 0; kind < NR_ROOM; kind++)
+		bit_clear(leaf_bit(m, blk, (enum room_kind)kind));
+}
+
+static bool has_free(const struct mhp *m, const struct mhp_block *blk)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->layout.nr_hint_words; i++)
+		if (!pageblock_hint_nowhole(m, blk, i))
+			return true;
+	return false;
+}
+
+static bool has_whole(const struct mhp *m, struct mhp_block *blk)
+{
+	uint32_t i;
+
+	for (i = pageblock_first(m, blk); i < m->layout.nr_pageblocks; i++) {
+		struct pageblock pb = pageblock_at(m, blk, i);
+
+		if (pageblock_hint_nowhole(m, blk, i / 64))
+			i |= 63;
+		else if (room_is_whole(m, &pb, mhp_port_load_seq(pb.word)))
+			return true;
+	}
+	return false;
+}
+
+/* One that is closing, or isolated, may be there again in a moment. */
+static bool has_partial(const struct mhp *m, struct mhp_block *blk,
+			enum room_kind kind)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->layout.nr_hint_words; i++) {
+		uint64_t todo = pageblock_hint_small(m, blk, i) &
+				~pageblock_hint_full(m, blk, i);
+
+		for (; todo; todo &= todo - 1) {
+			struct pageblock pb = pageblock_at(
+				m, blk,
+				i * 64 + (uint32_t)__builtin_ctzll(todo));
+			uint64_t word = mhp_port_load_seq(pb.word);
+
+			if (word & PB_SMALL && room_of(word) == kind)
+				return true;
+		}
+	}
+	return false;
+}
+
+bool room_has(struct mhp *m, struct mhp_block *blk, enum room_kind kind)
+{
+	if (!block_serves(block_status(blk)))
+		return false;
+	if (kind == ROOM_FREE)
+		return has_free(m, blk);
+	return kind == ROOM_WHOLE ? has_whole(m, blk)
+				  : has_partial(m, blk, kind);
+}
+
+/*
+ * A pageblock that becomes free asks only the hint of its block. So that hint
+ * is set before the bit goes. Who clears it sets the bit afterwards; if that
+ * was before the bit went, the hint is gone now.
+ */
+static void doubt_whole(struct mhp *m, struct mhp_block *blk)
+{
+	pageblock_set_nonewhole(m, blk);
+	bit_clear(leaf_bit(m, blk, ROOM_WHOLE));
+	if (has_whole(m, blk) || !pageblock_hint_nonewhole(m, blk))
+		room_set(m, blk, ROOM_WHOLE);
+}
+
+void room_doubt(struct mhp *m, struct mhp_block *blk, enum room_kind kind)
+{
+	uint64_t status = block_status(blk);
+
+	/* Its state is out of reach for us: it stands, or is copied. */
+	if (block_moves(status) || room_has(m, blk, kind))
+		return;
+	if (kind == ROOM_WHOLE && block_serves(status)) {
+		doubt_whole(m, blk);
+		return;
+	}
+	bit_clear(leaf_bit(m, blk, kind));
+	if (room_has(m, blk, kind))
+		room_set(m, blk, kind);
+}
+
+bool room_is_set(struct mhp *m, const struct mhp_block *blk,
+		 enum room_kind kind)
+{
+	uint64_t status = block_status(blk);
+
+	return block_has(status, BLOCK_MANY) ||
+	       (bit_is_set(leaf_bit(m, blk, kind)) &&
+		bit_is_set(zone_bit(m, zone_of_block(m, status),
+				    blk->start_pfn >> m->root_order, kind)));
+}
+
+/* ---- looking ---- */
+
+/* What is looked for. */
+struct look {
+	struct mhp *m;
+	const struct zone *zone;
+	enum room_kind kind;
+};
+
+/* The first bit from @from on, or @end. */
+static uint64_t words_next(const mhp_word_t *words, uint64_t from, uint64_t end)
+{
+	while (from < end) {
+		uint64_t word = mhp_port_load(&words[from / 64]) >> from % 64;
+
+		if (word) {
+			from += (uint64_t)__builtin_ctzll(word);
+			break;
+		}
+		from = (from | 63) + 1;
+	}
+	return from < end ? from : end;
+}
+
+/* The block of the zone whose bit is the first one in a leaf from a section on,
+ * or NULL. */
+static struct mhp_block *leaf_next(const struct look *l, uint64_t root,
+				   uint64_t section)
+{
+	const struct mhp *m = l->m;
+	uint64_t end = m->leaf_mask + 1;
+	void **leaf = leaf_at(m, root);
+	const mhp_word_t *words;
+
+	if (!leaf)
+		return NULL;
+	words = leaf_words(m, leaf, l->kind);
+	for (; (section = words_next(words, section, end)) < end; section++) {
+		struct mhp_block *blk = (struct mhp_block *)mhp_port_load_ptr(
+			&leaf[section]);
+
+		if (blk && zone_of_block(l->m, block_status(blk)) == l->zone)
+			return blk;
+	}
+	return NULL;
+}
+
+/* Nothing was found in all of a leaf: is there? */
+static void leaf_doubt(const struct look *l, uint64_t root)
+{
+	struct bit bit = zone_bit(l->m, l->zone, root, l->kind);
+
+	bit_clear(bit);
+	if (leaf_next(l, root, 0))
+		bit_set(bit);
+}
+
+struct mhp_block *room_next(struct mhp *m, unsigned int node,
+			    enum mhp_zone_type type, enum room_kind kind,
+			    mhp_pfn_t pfn, mhp_pfn_t end_pfn)
+{
+	const struct look l = {m, zone_of(m, node, type), kind};
+	const mhp_word_t *words = zone_words(m, l.zone, kind);
+	uint64_t section = pfn >> m->section_order & m->leaf_mask;
+	uint64_t root = pfn >> m->root_order, next;
+
+	for (;; root = next + 1, section = 0) {
+		struct mhp_block *blk;
+
+		next = words_next(words, root, m->nr_root);
+		if (next != root)
+			section = 0;
+		if (next == m->nr_root || next << m->root_order >= end_pfn)
+			return NULL;
+		blk = leaf_next(&l, next, section);
+		if (blk)
+			return blk->start_pfn < end_pfn ? blk : NULL;
+		if (!section)
+			leaf_doubt(&l, next);
+	}
+}
