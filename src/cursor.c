@@ -9,6 +9,7 @@
 void cursor_init(struct cursor *c)
 {
 	mhp_port_store(&c->row_pfn, MHP_PFN_NONE);
+	mhp_port_store(&c->freed_pfn, MHP_PFN_NONE);
 	mhp_port_store(&c->epoch, GRACE_NEVER);
 }
 
@@ -27,29 +28,50 @@ void cursor_remember(struct cursor *c, const struct place *p)
 	mhp_port_store_release(&c->version, version + 2);
 }
 
+/* The place of a row, if its pageblock grants; its epoch is not set. */
+static bool place_find(const struct mhp *m, mhp_pfn_t row_pfn, uint64_t expect,
+		       struct place *p)
+{
+	const struct layout *l = &m->layout;
+	struct mhp_block *blk = section_block(m, row_pfn);
+	struct pageblock pb;
+
+	if (!blk || !block_grants(block_status(blk)))
+		return false;
+	pb = pageblock_of(m, blk, row_pfn);
+	if ((mhp_port_load_seq(pb.word) & PB_GRANT_MASK) != expect)
+		return false;
+	p->pfn = row_pfn;
+	p->row = &pb.rows[(row_pfn & (l->pageblock_pages - 1)) >> l->row_order];
+	p->word = pb.word;
+	p->desc = (uint8_t *)desc_word(m, blk, row_pfn);
+	return true;
+}
+
 bool cursor_find(const struct mhp *m, struct cursor *c, uint64_t expect,
 		 struct place *p)
 {
-	const struct layout *l = &m->layout;
-	struct mhp_block *blk;
-	struct pageblock pb;
-	uint32_t row;
-
 	p->epoch = grace_epoch(m);
-	p->pfn = mhp_port_load(&c->row_pfn);
-	blk = section_block(m, p->pfn);
-	if (!blk || !block_grants(block_status(blk)))
+	if (!place_find(m, mhp_port_load(&c->row_pfn), expect, p))
 		return false;
-	pb = pageblock_of(m, blk, p->pfn);
-	if ((mhp_port_load_seq(pb.word) & PB_GRANT_MASK) != expect)
-		return false;
-	row = (uint32_t)(p->pfn & (l->pageblock_pages - 1)) >> l->row_order;
-	p->row = &pb.rows[row];
-	p->word = pb.word;
-	p->desc = (uint8_t *)desc_word(m, blk, p->pfn);
 	cursor_remember(c, p);
 	return true;
 }
+
+bool cursor_freed(const struct mhp *m, struct cursor *c, uint64_t expect,
+		  struct place *p)
+{
+	mhp_pfn_t pfn = mhp_port_load(&c->freed_pfn);
+
+	if (pfn == MHP_PFN_NONE)
+		return false;
+	mhp_port_store(&c->freed_pfn, MHP_PFN_NONE);
+	return place_find(m, pfn & ~m->layout.row_index_mask, expect, p);
+}
+
+/* Runs of this order and above fill a row so fast that its place is not worth
+ * remembering. */
+#define CURSOR_LARGE 5
 
 /* The row @by rows further on, of the same pageblock. */
 static void place_go(const struct mhp *m, struct place *p, int64_t by)
@@ -73,11 +95,14 @@ bool cursor_next_row(const struct mhp *m, struct cursor *c, unsigned int order,
 		uint32_t to = (row + i) & (nr_rows - 1);
 		int64_t by = (int64_t)to - row;
 
-		if (!frame_row_runs(mhp_port_load(p->row + by) | ~l->row_mask,
-				    order, order))
+		uint64_t used = mhp_port_load(p->row + by) | ~l->row_mask;
+
+		if (used == UINT64_MAX || !frame_row_runs(used, order, order))
 			continue;
 		place_go(m, p, by);
-		cursor_remember(c, p);
+		/* A row is soon full of large runs: looking is cheaper. */
+		if (order < CURSOR_LARGE)
+			cursor_remember(c, p);
 		return true;
 	}
 	return false;

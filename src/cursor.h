@@ -17,6 +17,9 @@
  * it, nothing is remembered. So an interrupt handler does not wait for whom it
  * interrupted.
  *
+ * Where memory is almost full, a page that was just freed is the one that is
+ * found without a search: so the last one is remembered, too.
+ *
  * What it does not do: own pages. Nothing has to be given back when a pageblock
  * is isolated.
  */
@@ -33,10 +36,16 @@ struct cursor {
 	mhp_word_t epoch;
 	mhp_word_t start_pfn; /* of the row */
 	void *row;
-	void *word;	  /* of its pageblock */
-	void *desc;	  /* of start_pfn */
-	mhp_word_t order; /* of the last run that a search found there: others
-			     are searched for, not taken next to it */
+	void *word; /* of its pageblock */
+	void *desc; /* of start_pfn */
+	union {
+		/* single pages: one that this processor freed in a row that was
+		 * full; MHP_PFN_NONE: none, or used again */
+		mhp_word_t freed_pfn;
+		/* runs: of the last one that a search found there: others are
+		 * searched for, not taken next to it */
+		mhp_word_t order;
+	};
 };
 
 _Static_assert(sizeof(void *) != 8 || sizeof(struct cursor) == 64,
@@ -68,11 +77,7 @@ void cursor_init(struct cursor *c);
 /** cursor_cpu() - number of the cursors to use */
 static inline unsigned int cursor_cpu(const struct mhp *m)
 {
-	unsigned int cpu = mhp_port_cpu();
-
-	/* A division costs more than the rest of the fast path. */
-	return LIKELY(cpu < m->geometry.nr_cpus) ? cpu
-						 : cpu % m->geometry.nr_cpus;
+	return mhp_port_cpu() & m->cpu_mask;
 }
 
 /** cursor_of() - the one for a request of a class */
@@ -112,6 +117,11 @@ void cursor_remember(struct cursor *c, const struct place *p);
  * Return: false if it leads nowhere, or there is nothing for us. */
 bool cursor_find(const struct mhp *m, struct cursor *c, uint64_t expect,
 		 struct place *p);
+
+/** cursor_freed() - the row of the page that was freed last, once; inside a
+ * section. The cursor does not go there. @p: without epoch */
+bool cursor_freed(const struct mhp *m, struct cursor *c, uint64_t expect,
+		  struct place *p);
 
 /** cursor_next_row() - from a row to another one of the same pageblock that has
  * room for an aligned run of that order, at most a row, and remember it.

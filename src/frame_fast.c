@@ -17,14 +17,25 @@
 
 /* ---- requests ---- */
 
-/* Every bit of what a plain request may say beside the cookie. */
+/* Every bit of what a plain request may say beside the cookie; its size is
+ * looked at elsewhere. */
 static const struct mhp_request plain_may = {
-	.size_bytes = 0,
+	.size_bytes = UINT32_MAX,
 	.order = 0xff,
 	.mobility = 1,
 	.flags = MHP_ALLOC_NO_TAILS,
 	.node_plus_1 = 0xffff,
-	.owner = 0xffff,
+	.owner = OWNER_MAX - 1,
+};
+
+_Static_assert((OWNER_MAX & (OWNER_MAX - 1)) == 0, "owners are a mask");
+
+/* The same of one for a single page. */
+static const struct mhp_request single_may = {
+	.mobility = 1,
+	.flags = MHP_ALLOC_NO_TAILS,
+	.node_plus_1 = 0xffff,
+	.owner = OWNER_MAX - 1,
 };
 
 /* What it has to say. */
@@ -47,13 +58,14 @@ static inline uint64_t request_word(const struct mhp_request *request, int i)
 /* Whether a request has no constraint but a preferred node, and is valid but
  * for its order. Two words say most of it at once. */
 static inline __attribute__((always_inline)) bool
-request_is_plain(const struct mhp *m, const struct mhp_request *r)
+request_is_plain(const struct mhp *m, const struct mhp_request *r,
+		 const struct mhp_request *may)
 {
 	uint64_t not_plain =
-		((request_word(r, 0) & ~request_word(&plain_may, 0)) ^
-		 request_word(&plain_must, 0)) |
-		(request_word(r, 1) & ~request_word(&plain_may, 1)) |
-		r->node_mask | r->limit_pfn | r->cookie >> MHP_COOKIE_BITS;
+		((request_word(r, 0) ^ request_word(&plain_must, 0)) &
+		 ~request_word(may, 0)) |
+		(request_word(r, 1) & ~request_word(may, 1)) | r->node_mask |
+		r->limit_pfn | r->cookie >> MHP_COOKIE_BITS;
 
 	return LIKELY(!not_plain) && r->node_plus_1 <= m->geometry.nr_nodes &&
 	       frame_owner_may(m, r);
@@ -130,7 +142,30 @@ single_finish(const struct mhp *m, const struct place *p, uint64_t mask,
 	return got;
 }
 
-/* Up to @nr single pages of the cursor's pageblock; inside a section. */
+/* Bits of free pages, and where they are. First the row that the cursor leads
+ * to, then what was just freed, then the rest of the cursor's pageblock. */
+static uint64_t single_find(struct mhp *m, struct cursor *c, uint64_t expect,
+			    uint32_t nr, struct place *p)
+{
+	bool led = place_get(m, c, expect, p);
+	uint64_t mask = led ? single_claim(m, p->row, nr) : 0;
+	struct place freed;
+
+	if (mask)
+		return mask;
+	if (cursor_freed(m, c, expect, &freed)) {
+		mask = single_claim(m, freed.row, nr);
+		if (mask) {
+			*p = freed;
+			return mask;
+		}
+	}
+	while (led && !mask && cursor_next_row(m, c, 0, p))
+		mask = single_claim(m, p->row, nr);
+	return mask;
+}
+
+/* Up to @nr single pages without a search; inside a section. */
 static uint32_t single_take(struct mhp *m, const struct mhp_request *r,
 			    uint32_t nr, mhp_pfn_t *pfns)
 {
@@ -138,11 +173,9 @@ static uint32_t single_take(struct mhp *m, const struct mhp_request *r,
 	uint64_t expect = frame_expect(r), mask;
 	struct place p;
 
-	if (!place_get(m, c, expect, &p))
+	mask = single_find(m, c, expect, nr, &p);
+	if (!mask)
 		return 0;
-	while (!(mask = single_claim(m, p.row, nr)))
-		if (!cursor_next_row(m, c, 0, &p))
-			return 0;
 	if ((mhp_port_load_seq(p.word) & PB_GRANT_MASK) != expect) {
 		place_undo(m, p.pfn, mask);
 		return 0;
@@ -243,13 +276,11 @@ static uint32_t whole_take(struct mhp *m, const struct mhp_request *r,
 
 /* ---- allocation ---- */
 
-static uint32_t any_take(struct mhp *m, const struct mhp_request *r,
-			 mhp_pfn_t *pfn)
+static uint32_t plain_take(struct mhp *m, const struct mhp_request *r,
+			   mhp_pfn_t *pfn)
 {
 	unsigned int order = r->order;
 
-	if (!request_is_plain(m, r))
-		return 0;
 	if (order == 0)
 		return single_take(m, r, 1, pfn);
 	if (order <= m->layout.row_order && order < m->layout.pageblock_order)
@@ -257,21 +288,29 @@ static uint32_t any_take(struct mhp *m, const struct mhp_request *r,
 	return order == m->layout.pageblock_order ? whole_take(m, r, pfn) : 0;
 }
 
-int frame_alloc(struct mhp *m, const struct mhp_request *request,
-		mhp_pfn_t *pfn)
+/* By the cursor if that can be, else by the search. */
+int frame_alloc(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
 {
-	uint32_t got;
+	uint32_t got = 0;
 
-	mhp_port_read_lock();
-	got = any_take(m, request, pfn);
-	mhp_port_read_unlock();
-	return got ? 0 : frame_alloc_searched(m, request, pfn);
+	if (LIKELY(request_is_plain(m, r, &plain_may))) {
+		mhp_port_read_lock();
+		got = plain_take(m, r, pfn);
+		mhp_port_read_unlock();
+	}
+	return LIKELY(got) ? 0 : frame_alloc_searched(m, r, pfn);
 }
 
 static __attribute__((noinline)) int
 any_alloc(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
 {
-	return frame_valid(m, r) ? frame_alloc(m, r, pfn) : MHP_ERR_INVAL;
+	bool plain = r->size_bytes == sizeof(*r) &&
+		     r->order <= m->layout.max_order &&
+		     request_is_plain(m, r, &plain_may);
+
+	if (UNLIKELY(!plain && !frame_valid(m, r)))
+		return MHP_ERR_INVAL;
+	return frame_alloc(m, r, pfn);
 }
 
 /* The row's pageblock is not for us any more: undo, end the section, and
@@ -281,7 +320,7 @@ single_refused(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn,
 	       mhp_pfn_t row_pfn, uint64_t mask)
 {
 	place_undo(m, row_pfn, mask);
-	mhp_port_read_done();
+	mhp_port_read_unlock();
 	return any_alloc(m, r, pfn);
 }
 
@@ -293,19 +332,18 @@ single_refused(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn,
 int mhp_frame_alloc(struct mhp *m, const struct mhp_request *request,
 		    mhp_pfn_t *pfn)
 {
+	struct cursor *c;
 	uint32_t page;
 	uint64_t old;
 	struct place p;
 
-	if (UNLIKELY(request->order || !request_is_plain(m, request) ||
+	if (UNLIKELY(!request_is_plain(m, request, &single_may) ||
 		     !mhp_port_read_try()))
 		return any_alloc(m, request, pfn);
-	if (UNLIKELY(!cursor_place(m,
-				   cursor_of(m, cursor_cpu(m), request,
-					     CURSOR_SINGLE),
-				   &p) ||
-		     (mhp_port_load_seq(p.word) & PB_GRANT_MASK) !=
-			     frame_expect(request)))
+	c = cursor_of(m, cursor_cpu(m), request, CURSOR_SINGLE);
+	/* One address, not the three that it is the sum of. */
+	__asm__("" : "+r"(c));
+	if (UNLIKELY(!cursor_place(m, c, &p)))
 		goto elsewhere;
 	old = mhp_port_load(p.row);
 	do {
@@ -330,10 +368,11 @@ elsewhere:
 int mhp_frame_alloc_bulk(struct mhp *m, const struct mhp_request *request,
 			 uint32_t nr, mhp_pfn_t *pfns)
 {
-	bool singles = request->order == 0 && request_is_plain(m, request);
+	bool singles = request->order == 0 &&
+		       request_is_plain(m, request, &plain_may);
 	uint32_t got = 0;
 
-	if (nr > INT32_MAX || (!singles && !frame_valid(m, request)))
+	if (nr > INT32_MAX || !frame_valid(m, request))
 		return MHP_ERR_INVAL;
 	while (got < nr) {
 		uint32_t more = 0;
@@ -361,6 +400,20 @@ static inline mhp_word_t *state_word(const struct mhp_block *blk,
 	return (mhp_word_t *)(void *)(blk->state + offset + index * 8);
 }
 
+/* It was in a full row: this processor may want it back soon. */
+static void single_note_freed(struct mhp *m, const struct mhp_block *blk,
+			      mhp_pfn_t pfn, uint64_t word)
+{
+	const struct mhp_request likely = {
+		.mobility = word & PB_UNMOVABLE ? MHP_UNMOVABLE : MHP_MOVABLE,
+	};
+
+	mhp_port_store(
+		&cursor_of(m, cursor_cpu(m), &likely, CURSOR_SINGLE)->freed_pfn,
+		pfn);
+	__builtin_prefetch(desc_word(m, blk, pfn), 1);
+}
+
 /* A row that was full or becomes empty: the hint, and perhaps closing, unless
  * this processor's cursor prefers the pageblock and will see to it (R8). Ends
  * the section. */
@@ -373,17 +426,19 @@ static __attribute__((noinline)) int single_edge(struct mhp *m,
 	uint64_t owner = cursor_cpu(m) + UINT64_C(1);
 	uint64_t word = mhp_port_load_seq(pb.word);
 
+	if (now)
+		single_note_freed(m, blk, pfn, word);
 	if ((word & PB_OWNER) != owner << PB_OWNER_SHIFT)
 		pageblock_after_free(m, &pb, old, now);
 	else if ((~old & m->layout.row_mask) == 0)
 		pageblock_clear_full(m, &pb);
-	mhp_port_read_done();
+	mhp_port_read_unlock();
 	return 0;
 }
 
-/* Free one page, or with @nr above 1 so many of one row, @mask their bits. */
+/* Free pages of one row, @mask their bits; @one: it is one. */
 static inline __attribute__((always_inline)) int
-single_give(struct mhp *m, mhp_pfn_t pfn, uint64_t mask,
+single_give(struct mhp *m, mhp_pfn_t pfn, uint64_t mask, bool one,
 	    int (*slow)(struct mhp *, mhp_pfn_t))
 {
 	const struct layout *l = &m->layout;
@@ -403,9 +458,10 @@ single_give(struct mhp *m, mhp_pfn_t pfn, uint64_t mask,
 		goto refuse;
 	old = mhp_port_load(row);
 	now = old & ~mask;
-	if (UNLIKELY((old & mask) != mask || !mhp_port_cas(row, &old, now)))
+	if (UNLIKELY((one ? !(old & mask) : (old & mask) != mask) ||
+		     !mhp_port_cas(row, &old, now)))
 		goto refuse;
-	if (UNLIKELY(now == 0 || (~old & l->row_mask) == 0))
+	if (UNLIKELY(now == 0 || old == l->row_mask))
 		return single_edge(m, blk, pfn, old, now);
 	mhp_port_read_done();
 	return 0;
@@ -461,7 +517,7 @@ int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 {
 	if (UNLIKELY(order))
 		return order_free(m, pfn, order);
-	return single_give(m, pfn, page_bit(m, pfn), single_free_slow);
+	return single_give(m, pfn, page_bit(m, pfn), true, single_free_slow);
 }
 
 /* ---- free, many at once ---- */
@@ -499,7 +555,7 @@ static int singles_free(struct mhp *m, const mhp_pfn_t *pfns, uint32_t nr,
 {
 	uint64_t mask = row_bits(m, pfns, nr, nr_done);
 
-	if (!single_give(m, pfns[0], mask, singles_free_slow))
+	if (!single_give(m, pfns[0], mask, false, singles_free_slow))
 		return 0;
 	*nr_done = 1;
 	return mhp_frame_free(m, pfns[0], 0);
