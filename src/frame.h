@@ -43,6 +43,26 @@ struct search {
 	mhp_pfn_t pfn; /* the result */
 };
 
+/** frame_set_tails() - the pages of @mask in a row are ours, and @tails of them
+ * are not the first (R7). Nobody else has tails in a row that is all ours. */
+static inline void frame_set_tails(mhp_word_t *row, uint64_t mask,
+				   uint64_t tails)
+{
+	if (mask == UINT64_MAX)
+		mhp_port_store_release(row, tails);
+	else
+		mhp_port_or(row, tails);
+}
+
+/** frame_clear_tails() - they are single pages from now on */
+static inline void frame_clear_tails(mhp_word_t *row, uint64_t mask)
+{
+	if (mask == UINT64_MAX)
+		mhp_port_store_release(row, 0);
+	else
+		mhp_port_and(row, ~mask);
+}
+
 /** frame_expect() - word bits of the pageblocks that serve a request for less
  * than a pageblock */
 static inline uint64_t frame_expect(const struct mhp_request *request)

@@ -15,6 +15,10 @@
 #include "libc.h"
 #include "section.h"
 
+/* Where a function stands must not depend on what is before it: that alone can
+ * make a pair of calls a sixth slower. */
+#define HOT __attribute__((aligned(64)))
+
 /* ---- requests ---- */
 
 /* Every bit of what a plain request may say beside the cookie; its size is
@@ -204,23 +208,11 @@ static inline uint64_t run_claim(const struct mhp *m, mhp_word_t *row,
 	return mask;
 }
 
-/* R7: no other allocation has tails in a row that is all ours. */
-static inline void run_set_tails(const struct mhp *m, mhp_word_t *row,
-				 uint64_t mask)
-{
-	const struct layout *l = &m->layout;
-	mhp_word_t *tails = row + (l->tail_offset - l->row_offset) / 8;
-
-	if (mask == UINT64_MAX)
-		mhp_port_store(tails, mask & (mask - 1));
-	else
-		mhp_port_or(tails, mask & (mask - 1));
-}
-
 /* One run of the cursor's pageblock; inside a section. */
 static uint32_t run_take(struct mhp *m, const struct mhp_request *r,
 			 mhp_pfn_t *pfn)
 {
+	const struct layout *l = &m->layout;
 	struct cursor *c = cursor_of(m, cursor_cpu(m), r, CURSOR_RUN);
 	uint64_t expect = frame_expect(r), mask;
 	struct place p;
@@ -237,10 +229,13 @@ static uint32_t run_take(struct mhp *m, const struct mhp_request *r,
 		place_undo(m, p.pfn, mask);
 		return 0;
 	}
-	run_set_tails(m, p.row, mask);
+	frame_set_tails(p.row + (l->tail_offset - l->row_offset) / 8, mask,
+			mask & (mask - 1));
 	bit = (uint32_t)__builtin_ctzll(mask);
 	*pfn = p.pfn + bit;
 	mhp_port_store(place_desc(m, &p, bit), desc_make(r->owner, r->cookie));
+	/* The next one is likely to be beside it. */
+	__builtin_prefetch(place_desc(m, &p, bit + (1u << r->order)), 1);
 	return 1;
 }
 
@@ -329,8 +324,8 @@ single_refused(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn,
  * none: all stores have to be through before a locked instruction. So whatever
  * is out of the ordinary is the last thing it does, and begins anew.
  */
-int mhp_frame_alloc(struct mhp *m, const struct mhp_request *request,
-		    mhp_pfn_t *pfn)
+HOT int mhp_frame_alloc(struct mhp *m, const struct mhp_request *request,
+			mhp_pfn_t *pfn)
 {
 	struct cursor *c;
 	uint32_t page;
@@ -513,7 +508,7 @@ static inline uint64_t page_bit(const struct mhp *m, mhp_pfn_t pfn)
 	return UINT64_C(1) << (pfn & m->layout.row_index_mask);
 }
 
-int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
+HOT int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 {
 	if (UNLIKELY(order))
 		return order_free(m, pfn, order);

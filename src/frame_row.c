@@ -100,12 +100,15 @@ static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
 	uint32_t i;
 
 	if (s->order) {
-		mhp_port_or(&pb->tails[row], mask & (mask - 1));
+		frame_set_tails(&pb->tails[row], mask, mask & (mask - 1));
 		for (i = 1; i < run_nr_rows(s->order); i++)
-			mhp_port_or(&pb->tails[row + i], UINT64_MAX);
+			frame_set_tails(&pb->tails[row + i], mask, mask);
 	}
 	s->pfn = run_pfn(s, pb, row, (unsigned int)__builtin_ctzll(mask));
 	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
+	__builtin_prefetch(
+		desc_word(s->m, pb->blk, s->pfn + (UINT64_C(1) << s->order)),
+		1);
 	if (s->cursor) {
 		run_remember(s, pb, row);
 		if (s->order)
@@ -276,7 +279,7 @@ int frame_free_run(struct mhp *m, const struct pageblock *pb, mhp_pfn_t pfn,
 	if (!bad_let_go(m, mhp_range_make(pfn, UINT64_C(1) << order)))
 		return frame_wrong(why, MHP_WHY_DOUBLE_FREE);
 	for (i = 0; order && i < run_nr_rows(order); i++)
-		mhp_port_and(&pb->tails[row + i], ~mask);
+		frame_clear_tails(&pb->tails[row + i], mask);
 	for (i = 0; i < run_nr_rows(order); i++)
 		if (!run_clear(m, pb, row + i, mask))
 			return frame_wrong(why, MHP_WHY_DOUBLE_FREE);
