@@ -75,6 +75,22 @@ static inline void mhp_port_read_done(void)
 
 #else
 
+/* Only its thread writes the word, so the addition need not be locked; but it
+ * should be one instruction. */
+static inline void mhp_hosted_add(unsigned long *word, unsigned long by)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("addq %1, %0"
+			 : "+m"(*word)
+			 : "er"(by)
+			 : "cc", "memory");
+#else
+	__atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + by,
+			 __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 static inline bool mhp_port_read_try(void)
 {
 	struct mhp_hosted_record *self = mhp_hosted_self;
@@ -83,20 +99,14 @@ static inline bool mhp_port_read_try(void)
 
 	if (MHP_HOSTED_UNLIKELY(section & (MHP_HOSTED_OPEN | MHP_HOSTED_SLOW)))
 		return false;
-	__atomic_store_n(&self->section, section + 1, __ATOMIC_RELAXED);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	mhp_hosted_add(&self->section, 1);
 	return true;
 }
 
 static inline void mhp_port_read_done(void)
 {
-	struct mhp_hosted_record *self = mhp_hosted_self;
-	unsigned long section = __atomic_load_n(&self->section,
-						__ATOMIC_RELAXED);
-
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	__atomic_store_n(&self->section, section - 1 + MHP_HOSTED_ROUND,
-			 __ATOMIC_RELEASE);
+	mhp_hosted_add(&mhp_hosted_self->section, MHP_HOSTED_ROUND - 1);
 }
 
 #endif
