@@ -63,17 +63,4 @@
 #include "mhp/port_default.h"
 #endif
 
-#ifndef MHP_PORT_READ_TRY
-static inline bool mhp_port_read_try(void)
-{
-	mhp_port_read_lock();
-	return true;
-}
-
-static inline void mhp_port_read_done(void)
-{
-	mhp_port_read_unlock();
-}
-#endif
-
 #endif
