@@ -90,6 +90,11 @@ int host_check_leave(struct mhp *m, const struct mhp_block *blk,
 		     const struct mhp_range *ranges, uint32_t nr,
 		     struct mhp_report *report);
 
+/** host_refresh() - the words of a block that is offline say anew which of its
+ * pageblocks have no page of the allocator's, and which have lent ones.
+ * [mutex] */
+void host_refresh(struct mhp *m, struct mhp_block *blk);
+
 /** host_online() - the words of a block that goes online say which pageblocks
  * are all memmap, if there are gaps; its state is clear. [mutex] */
 void host_online(struct mhp *m, struct mhp_block *blk);

@@ -20,14 +20,11 @@
 #include "withheld.h"
 #include "zone.h"
 
-/* Pageblocks that are all memmap are DEAD: no search looks at them. */
-void host_online(struct mhp *m, struct mhp_block *blk)
+void host_refresh(struct mhp *m, struct mhp_block *blk)
 {
 	uint32_t i;
 
-	if (!block_has(block_status(blk), BLOCK_GAPS))
-		return;
-	for (i = 0; i < m->layout.nr_pageblocks; i++) {
+	for (i = pageblock_first(m, blk); i < m->layout.nr_pageblocks; i++) {
 		struct pageblock pb = pageblock_at(m, blk, i);
 		uint64_t word = mhp_port_load(pb.word) & ~(PB_DEAD | PB_GUESTS);
 
@@ -37,6 +34,13 @@ void host_online(struct mhp *m, struct mhp_block *blk)
 			word |= PB_GUESTS;
 		mhp_port_store(pb.word, word);
 	}
+}
+
+/* Pageblocks that are all memmap are DEAD: no search looks at them. */
+void host_online(struct mhp *m, struct mhp_block *blk)
+{
+	if (block_has(block_status(blk), BLOCK_GAPS))
+		host_refresh(m, blk);
 }
 
 struct mhp_range host_part(const struct mhp *m, struct mhp_range run)

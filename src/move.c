@@ -200,6 +200,8 @@ static void move_descriptors(struct mhp *m, const struct move *mv)
 /* Whose pages hold it is in the status, which all look at. */
 static void move_set_status(struct mhp *m, const struct move *mv)
 {
+	uint64_t before = block_status(mv->blk);
+
 	block_clear_flag(mv->blk, BLOCK_HOSTED | BLOCK_RANGE | BLOCK_GAPS);
 	if (mv->onto)
 		block_set_flag(mv->blk, BLOCK_HOSTED);
@@ -208,6 +210,10 @@ static void move_set_status(struct mhp *m, const struct move *mv)
 	block_set_memmap_pages(mv->blk,
 			       mv->onto ? (uint32_t)m->layout.hosted_pages : 0);
 	recast_block(m, mv->blk, m->layout.hosted_pages);
+	/* Pages that were given back while it was offline are in no word yet;
+	 * coming online would see to that if there still were gaps. */
+	if (block_has(before, BLOCK_GAPS) && !block_serves(before))
+		host_refresh(m, mv->blk);
 }
 
 /* The gate is frozen: nobody else looks, but for what is lent (lent.c). */

@@ -3,6 +3,7 @@
  * What held the memmap of a block that left comes back to its host: now if that
  * is online, else when it goes online, whatever is going on in the host.
  */
+#include "mhp/move.h"
 #include "mhp/poison.h"
 #include "mhp/withhold.h"
 #include "range_support.h"
@@ -484,6 +485,34 @@ static void test_bad_pages(struct machine *mc)
 	range_remove_all(&r);
 }
 
+/* A host that is all withheld, offline, and has got pages back moves its own
+ * memmap: what was all memmap and withheld pages is no more. */
+static void test_host_moves(struct machine *mc)
+{
+	struct range r;
+	uint64_t i;
+	int err;
+
+	if (!range_can(mc, MHP_ADD_WITHHELD))
+		return;
+	range_add(&r, mc, NR_RANGE, MHP_ADD_WITHHELD);
+	for (i = NR_RANGE - 1; i; i--)
+		range_remove(&r, i);
+	err = mhp_memmap_move(mc->m, FIRST_BLOCK, MHP_PLACEMENT_BLOCK,
+			      MHP_NO_DEADLINE, NULL);
+	assert_true(!err || err == MHP_ERR_OPNOTSUPP);
+	assert_int_equal(
+		mhp_block_online(mc->m, FIRST_BLOCK, MHP_ONLINE_MOVABLE, NULL),
+		0);
+	check_ok(mc);
+	assert_int_equal(
+		mhp_block_offline(mc->m, FIRST_BLOCK, MHP_NO_DEADLINE, NULL),
+		0);
+	assert_int_equal(
+		mhp_remove(mc->m, block_range(mc, FIRST_BLOCK, 1), NULL), 0);
+	check_ok(mc);
+}
+
 static const struct machine_test tests[] = {
 	{"to_a_full_host", test_to_a_full_host},
 	{"beside_allocations", test_beside_allocations},
@@ -495,6 +524,7 @@ static const struct machine_test tests[] = {
 	{"withheld_host", test_withheld_host},
 	{"withhold_what_came_back", test_withhold_what_came_back},
 	{"bad_pages", test_bad_pages},
+	{"host_moves", test_host_moves},
 };
 
 int main(void)
