@@ -296,29 +296,33 @@ static uint32_t plain_take(struct mhp *m, const struct mhp_request *r,
 	return order == m->layout.pageblock_order ? whole_take(m, r, pfn) : 0;
 }
 
+static __attribute__((noinline)) int
+plain_alloc(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
+{
+	uint32_t got;
+
+	mhp_port_read_lock();
+	got = plain_take(m, r, pfn);
+	mhp_port_read_unlock();
+	return LIKELY(got) ? 0 : frame_alloc_searched(m, r, pfn);
+}
+
 /* By the cursor if that can be, else by the search. */
 int frame_alloc(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
 {
-	uint32_t got = 0;
-
-	if (LIKELY(request_is_plain(m, r, &plain_may))) {
-		mhp_port_read_lock();
-		got = plain_take(m, r, pfn);
-		mhp_port_read_unlock();
-	}
-	return LIKELY(got) ? 0 : frame_alloc_searched(m, r, pfn);
+	return request_is_plain(m, r, &plain_may)
+		       ? plain_alloc(m, r, pfn)
+		       : frame_alloc_searched(m, r, pfn);
 }
 
 static __attribute__((noinline)) int
 any_alloc(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
 {
-	bool plain = r->size_bytes == sizeof(*r) &&
-		     r->order <= m->layout.max_order &&
-		     request_is_plain(m, r, &plain_may);
-
-	if (UNLIKELY(!plain && !frame_valid(m, r)))
-		return MHP_ERR_INVAL;
-	return frame_alloc(m, r, pfn);
+	if (LIKELY(r->size_bytes == sizeof(*r) &&
+		   r->order <= m->layout.max_order &&
+		   request_is_plain(m, r, &plain_may)))
+		return plain_alloc(m, r, pfn);
+	return frame_valid(m, r) ? frame_alloc(m, r, pfn) : MHP_ERR_INVAL;
 }
 
 /* The row's pageblock is not for us any more: undo, end the section, and

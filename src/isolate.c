@@ -21,6 +21,13 @@ static struct span span_of(const struct mhp *m, const struct mhp_block *blk,
 	};
 }
 
+/* Most that is in use is, by a look at the first row. */
+static bool isolate_may_be_empty(const struct pageblock *pb, uint64_t word)
+{
+	return word & PB_SMALL && !(word & PB_OWNER) &&
+	       (word & PB_MIXED || !mhp_port_load_seq(&pb->rows[0]));
+}
+
 static void isolate_undo_span(struct mhp *m, struct mhp_block *blk,
 			      struct span span)
 {
@@ -30,7 +37,7 @@ static void isolate_undo_span(struct mhp *m, struct mhp_block *blk,
 
 		if (pageblock_is_free(old & ~PB_ISOLATED))
 			pageblock_clear_nowhole(m, &pb);
-		else
+		else if (isolate_may_be_empty(&pb, old))
 			pageblock_close(m, &pb, false);
 	}
 }
