@@ -142,20 +142,23 @@ single_claim(const struct mhp *m, mhp_word_t *row, uint32_t nr)
 	return mask;
 }
 
-/* Write down pages of one row: theirs and the caller's copy. */
-static inline __attribute__((always_inline)) uint32_t
-single_finish(const struct mhp *m, const struct place *p, uint64_t mask,
-	      uint64_t desc, uint32_t nr, mhp_pfn_t *pfns)
+/* Write down pages of one row, run by run: theirs and the caller's copy. */
+static uint32_t single_finish(const struct mhp *m, const struct place *p,
+			      uint64_t mask, uint64_t desc, mhp_pfn_t *pfns)
 {
-	uint32_t got = 0;
+	uint32_t got = 0, page = 0;
 
-	do {
-		uint32_t bit = (uint32_t)__builtin_ctzll(mask);
+	for (; page < 64 && mask >> page; page++) {
+		uint8_t *at;
 
-		pfns[got++] = p->pfn + bit;
-		mhp_port_store(place_desc(m, p, bit), desc);
-		mask &= mask - 1;
-	} while (nr > 1 && mask);
+		page += (uint32_t)__builtin_ctzll(mask >> page);
+		at = (uint8_t *)place_desc(m, p, page);
+		for (; page < 64 && mask >> page & 1; page++) {
+			pfns[got++] = p->pfn + page;
+			mhp_port_store((mhp_word_t *)(void *)at, desc);
+			at += m->layout.descriptor_bytes;
+		}
+	}
 	return got;
 }
 
@@ -197,8 +200,7 @@ static uint32_t single_take(struct mhp *m, const struct mhp_request *r,
 		place_undo(m, p.pfn, mask);
 		return 0;
 	}
-	return single_finish(m, &p, mask, desc_make(r->owner, r->cookie), nr,
-			     pfns);
+	return single_finish(m, &p, mask, desc_make(r->owner, r->cookie), pfns);
 }
 
 /* ---- runs inside a row ---- */
@@ -534,15 +536,30 @@ HOT int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 
 /* ---- free, many at once ---- */
 
+/* How many of the first of @nr pages, at least one, are in one row and next to
+ * each other. */
+static uint32_t row_run(const struct mhp *m, const mhp_pfn_t *pfns, uint32_t nr)
+{
+	uint64_t left = m->layout.row_index_mask -
+			(pfns[0] & m->layout.row_index_mask) + 1;
+	uint32_t i = 1;
+
+	if (nr > left)
+		nr = (uint32_t)left;
+	while (i < nr && pfns[i] == pfns[0] + i)
+		i++;
+	return i;
+}
+
 /* The bits of the first of @nr pages that are in one row, none of them twice.
  * @nr_same: how many. */
 static uint64_t row_bits(const struct mhp *m, const mhp_pfn_t *pfns,
 			 uint32_t nr, uint32_t *nr_same)
 {
-	uint64_t mask = page_bit(m, pfns[0]);
-	uint32_t i;
+	uint32_t i = row_run(m, pfns, nr);
+	uint64_t mask = (UINT64_MAX >> (64 - i)) * page_bit(m, pfns[0]);
 
-	for (i = 1; i < nr; i++) {
+	for (; i < nr; i++) {
 		uint64_t bit = page_bit(m, pfns[i]);
 
 		if ((pfns[i] ^ pfns[0]) >> m->layout.row_order || mask & bit)
