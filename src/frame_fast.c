@@ -19,19 +19,6 @@
  * make a pair of calls a sixth slower. */
 #define HOT __attribute__((aligned(64)))
 
-#ifndef MHP_PORT_READ_TRY
-static inline bool mhp_port_read_try(void)
-{
-	mhp_port_read_lock();
-	return true;
-}
-
-static inline void mhp_port_read_done(void)
-{
-	mhp_port_read_unlock();
-}
-#endif
-
 /* ---- requests ---- */
 
 /* Every bit of what a plain request may say beside the cookie; its size is

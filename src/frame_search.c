@@ -159,13 +159,16 @@ static enum mhp_zone_type search_limit(const struct mhp_request *request)
 						: MHP_ZONE_NORMAL;
 }
 
-/* Whether this zone keeps nothing from such a request. */
-static bool search_keeps_none(const struct search *s)
+/* Whether such requests need not ask for the pageblocks beside one that they
+ * got whole: they are in the same zone, and it keeps nothing from them. */
+static bool search_need_not_ask(const struct search *s,
+				const struct mhp_block *blk)
 {
 	enum mhp_zone_type limit = search_limit(s->request);
 
-	return s->zone == limit ||
-	       !reserve_pages(zone_of(s->m, s->node, s->zone), limit);
+	return !block_has(block_status(blk), BLOCK_MANY) &&
+	       (s->zone == limit ||
+		!reserve_pages(zone_of(s->m, s->node, s->zone), limit));
 }
 
 /* Whether the zone has @nr free pageblocks for us beside its reserve. */
@@ -200,8 +203,9 @@ static bool open_try(struct search *s, const struct pageblock *pb,
 	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
 	if (s->cursor)
 		cursor_move_whole(s->m, s->cursor, pb,
-				  search_keeps_none(s) ? s->epoch
-						       : GRACE_NEVER);
+				  search_need_not_ask(s, pb->blk)
+					  ? s->epoch
+					  : GRACE_NEVER);
 	return true;
 }
 

@@ -9,6 +9,20 @@
 
 #include "engine.h"
 
+/* A port need not have the short way into a section. */
+#ifndef MHP_PORT_READ_TRY
+static inline bool mhp_port_read_try(void)
+{
+	mhp_port_read_lock();
+	return true;
+}
+
+static inline void mhp_port_read_done(void)
+{
+	mhp_port_read_unlock();
+}
+#endif
+
 /** An epoch that never is. */
 #define GRACE_NEVER UINT64_MAX
 
