@@ -40,32 +40,43 @@ uint64_t tight_row(uint64_t used, unsigned int order, unsigned int align,
 	return runs;
 }
 
-/* The rows of a pageblock as if they were pages of one: a bit for each in
- * use. */
+/* 64 rows of a pageblock, from @first on, as if they were pages of one: a bit
+ * for each in use. */
 static uint64_t tight_rows_used(const struct search *s,
-				const struct pageblock *pb)
+				const struct pageblock *pb, uint32_t first)
 {
-	uint32_t i, nr = pageblock_nr_rows(s->m);
+	uint32_t i, nr = pageblock_nr_rows(s->m) - first;
 	uint64_t used = nr < 64 ? UINT64_MAX << nr : 0;
 
-	for (i = 0; i < nr; i++)
-		used |= (uint64_t) !!mhp_port_load(&pb->rows[i]) << i;
+	for (i = 0; i < nr && i < 64; i++)
+		used |= (uint64_t) !!mhp_port_load(&pb->rows[first + i]) << i;
 	return used;
 }
 
-/* The smallest hole of whole rows. */
+/* The smallest hole of whole rows. Where pages are so small, or pageblocks so
+ * large, that a run fills more than 64 rows, the first one. */
 static unsigned int tight_rows(const struct search *s,
 			       const struct pageblock *pb, uint32_t *row)
 {
 	unsigned int order = s->order > ROW_ORDER ? s->order - ROW_ORDER : 0;
 	unsigned int align = s->align > ROW_ORDER ? s->align - ROW_ORDER : 0;
-	unsigned int hole;
-	uint64_t runs = tight_row(tight_rows_used(s, pb), order, align, &hole);
+	unsigned int best = TIGHT_NONE, hole;
+	uint32_t first, nr = pageblock_nr_rows(s->m);
 
-	if (!runs)
-		return TIGHT_NONE;
-	*row = (uint32_t)__builtin_ctzll(runs);
-	return ROW_ORDER + hole;
+	if (order > ROW_ORDER || align > ROW_ORDER) {
+		*row = frame_find_run(s, pb);
+		return *row < nr ? s->order : TIGHT_NONE;
+	}
+	for (first = 0; first < nr && best > order; first += 64) {
+		uint64_t runs = tight_row(tight_rows_used(s, pb, first), order,
+					  align, &hole);
+
+		if (!runs || hole >= best)
+			continue;
+		best = hole;
+		*row = first + (uint32_t)__builtin_ctzll(runs);
+	}
+	return best == TIGHT_NONE ? best : ROW_ORDER + best;
 }
 
 /* The smallest hole of a pageblock, and the row that it begins in. */
