@@ -278,7 +278,7 @@ static void do_bulk(struct member *me)
 			me->nr_wrong += LOAD(crowd->gone) == gone &&
 					mhp_block_id(mc->g, pfns[i]) ==
 						MOVABLE_BLOCK;
-		me->nr_got += (uint64_t)nr;
+		__atomic_add_fetch(&me->nr_got, (uint64_t)nr, __ATOMIC_SEQ_CST);
 		me->nr_wrong += !!mhp_frame_free_bulk(mc->m, 0, (uint32_t)nr,
 						      pfns);
 		sched_yield();
@@ -453,6 +453,9 @@ static void test_bulk(struct machine *mc)
 	pthread_barrier_wait(&crowd->begin);
 	for (i = 0; i < NR_ROUNDS; i++)
 		leave_under_load(crowd);
+	/* Rounds may be over before anybody has had the processor. */
+	while (!LOAD(crowd->members[0].nr_got))
+		sched_yield();
 	STORE(crowd->stop, 1);
 	pthread_barrier_wait(&crowd->end);
 	for (i = 0; i < NR_MEMBERS; i++) {
