@@ -442,6 +442,20 @@ mhp_pfn_t alloc_in_block(struct machine *mc, const struct mhp_request *request,
 	return pfn;
 }
 
+static int busy_move(void *ctx, struct mhp *m, const struct mhp_move *move)
+{
+	(void)ctx;
+	(void)m;
+	(void)move;
+	return MHP_ERR_BUSY;
+}
+
+const struct mhp_owner_ops busy_owner_ops = {
+	.size_bytes = sizeof(busy_owner_ops),
+	.name = "busy",
+	.move = busy_move,
+};
+
 void check_ok(struct machine *mc)
 {
 	struct mhp_report report;

@@ -145,6 +145,9 @@ mhp_pfn_t alloc_unmovable(struct machine *mc, unsigned int order);
 mhp_pfn_t alloc_in_block(struct machine *mc, const struct mhp_request *request,
 			 uint64_t block_id);
 
+/** An owner whose pages are movable, though never now. */
+extern const struct mhp_owner_ops busy_owner_ops;
+
 /** check_ok() - mhp_check() says that all is well, or the test fails */
 void check_ok(struct machine *mc);
 

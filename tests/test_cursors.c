@@ -55,20 +55,6 @@ struct crowd {
 	uint64_t nr_boot;
 };
 
-static int owner_move(void *ctx, struct mhp *m, const struct mhp_move *move)
-{
-	(void)ctx;
-	(void)m;
-	(void)move;
-	return MHP_ERR_BUSY;
-}
-
-static const struct mhp_owner_ops owner_ops = {
-	.size_bytes = sizeof(owner_ops),
-	.name = "cursors",
-	.move = owner_move,
-};
-
 static void *member_run(void *arg)
 {
 	struct member *me = arg;
@@ -116,8 +102,9 @@ static struct crowd *crowd_start(struct machine *mc)
 
 	assert_non_null(crowd);
 	crowd->mc = mc;
-	assert_int_equal(
-		mhp_owner_register(mc->m, &owner_ops, crowd, &crowd->owner), 0);
+	assert_int_equal(mhp_owner_register(mc->m, &busy_owner_ops, crowd,
+					    &crowd->owner),
+			 0);
 	crowd_take_boot(crowd);
 	pthread_barrier_init(&crowd->begin, NULL, NR_MEMBERS + 1);
 	pthread_barrier_init(&crowd->end, NULL, NR_MEMBERS + 1);

@@ -67,20 +67,6 @@ enum who { ENGINE, REFERENCE };
 
 /* ---- the two ---- */
 
-static int owner_move(void *ctx, struct mhp *m, const struct mhp_move *move)
-{
-	(void)ctx;
-	(void)m;
-	(void)move;
-	return MHP_ERR_BUSY;
-}
-
-static const struct mhp_owner_ops owner_ops = {
-	.size_bytes = sizeof(owner_ops),
-	.name = "fragmentation",
-	.move = owner_move,
-};
-
 static uint32_t engine_alloc(struct day *d, const struct life *l)
 {
 	const struct mhp_request request = {
@@ -326,8 +312,8 @@ static struct day *day_begin(uint64_t seed, uint64_t nr_ops)
 
 	assert_non_null(d);
 	machine_start_config(&d->mc, &day_case, &config);
-	assert_int_equal(mhp_owner_register(d->mc.m, &owner_ops, d, &d->owner),
-			 0);
+	assert_int_equal(
+		mhp_owner_register(d->mc.m, &busy_owner_ops, d, &d->owner), 0);
 	dice_start(&d->dice, seed);
 	d->lives = calloc(nr_ops, sizeof(*d->lives));
 	d->live = calloc(nr_ops, sizeof(*d->live));

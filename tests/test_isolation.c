@@ -71,20 +71,6 @@ struct worker {
 
 /* ---- who allocates ---- */
 
-static int owner_move(void *ctx, struct mhp *m, const struct mhp_move *move)
-{
-	(void)ctx;
-	(void)m;
-	(void)move;
-	return MHP_ERR_BUSY;
-}
-
-static const struct mhp_owner_ops owner_ops = {
-	.size_bytes = sizeof(owner_ops),
-	.name = "isolation",
-	.move = owner_move,
-};
-
 /* Whether a page that was handed out between two times of the clock was
  * isolated all the while. */
 static bool was_isolated(struct load *load, mhp_pfn_t pfn, uint64_t began,
@@ -297,7 +283,8 @@ static void test_isolation(struct machine *mc)
 	     MHP_ONLINE_MOVABLE);
 	snap = snapshot(mc, 0);
 	assert_int_equal(
-		mhp_owner_register(mc->m, &owner_ops, load, &load->owner), 0);
+		mhp_owner_register(mc->m, &busy_owner_ops, load, &load->owner),
+		0);
 	for (i = 0; i < NR_WORKERS; i++)
 		worker_start(&workers[i], load, i + 1,
 			     dice_below(&dice, 1 << 20));
