@@ -66,7 +66,8 @@ struct mhp_geometry {
 	uint8_t arch;	   /* enum mhp_arch */
 	uint16_t descriptor_bytes; /* bytes per page descriptor */
 	uint16_t nr_nodes;	   /* NUMA nodes */
-	uint16_t nr_cpus; /* processors: number of allocation cursors */
+	uint16_t nr_cpus; /* processors: number of sets of allocation cursors,
+			     rounded up to a power of two */
 	/*
 	 * nr_nodes x nr_nodes distances, row by row, 10 is local. NULL: 10 on
 	 * the diagonal, 20 elsewhere. Must outlive the instance.
