@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * INV-07 to INV-12, INV-24, INV-25, INV-29: words, rows, tails and hints of
- * pageblocks. Each function checks one rule and returns whether it holds.
+ * INV-07 to INV-12, INV-24, INV-25, INV-29, INV-31, INV-32: words, rows, tails
+ * and hints of pageblocks. Each function checks one rule and returns whether it
+ * holds.
  */
 #include "check_pageblock.h"
 
+#include "frame.h"
 #include "host.h"
 #include "lent.h"
 #include "room.h"
@@ -195,6 +197,14 @@ static bool check_closed(const struct subject *s)
 	       !pageblock_empty(s->m, &s->pb, s->word);
 }
 
+/* INV-32: what a cursor prefers is found through the cursors. */
+static bool check_owner(const struct subject *s)
+{
+	uint64_t owner = (s->word & PB_OWNER) >> PB_OWNER_SHIFT;
+
+	return !owner || frame_has_cursor(s->m, &s->pb, owner);
+}
+
 /* Bits of withheld pages that something else keeps, or that the block does not
  * speak of. */
 static bool check_withheld_rows(const struct subject *s)
@@ -249,6 +259,7 @@ static const struct {
 	{10, check_rows},     {10, check_tails},  {10, check_heads},
 	{11, check_hints},    {11, check_closed}, {24, check_withheld},
 	{25, check_chain},    {29, check_lent},	  {31, check_room},
+	{32, check_owner},
 };
 
 /* INV-09: of pageblocks before @end no page is the allocator's. They are in no

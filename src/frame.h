@@ -8,6 +8,7 @@
  *   frame_row.c      taking and giving bits of one pageblock
  *   frame_whole.c    giving whole pageblocks, and chains of them
  *   frame_chain.c    finding and taking a chain
+ *   frame_emptied.c  closing what is empty but preferred by a cursor
  *   frame_open.c     opening a pageblock
  *   frame_search.c   finding a pageblock when the cursor has none
  *   frame_tight.c    finding a place in those that are partly used
@@ -32,8 +33,7 @@ struct search {
 	unsigned int align;	/* order of the alignment, at least order */
 	uint64_t nr_pageblocks; /* above 1: a chain of so many; else order
 				   counts */
-	bool emptied;  /* of a chain: empty ones that a cursor prefers, too */
-	bool lost;     /* of a chain: somebody was quicker */
+	bool lost;		/* of a chain: somebody was quicker */
 	bool met;      /* in the block that was searched: what a bit of room.h
 			  stands for, though not for us */
 	bool no_tails; /* pageblocks that have lent descriptors do, too */
@@ -132,6 +132,14 @@ int frame_search(struct search *s);
 
 /** frame_search_chain() - take a chain in the zone that is being searched */
 bool frame_search_chain(struct search *s);
+
+/** frame_close_emptied() - close the pageblocks that cursors keep open though
+ * they are empty; inside a read-side section. Return: whether there was any */
+bool frame_close_emptied(struct mhp *m);
+
+/** frame_has_cursor() - whether a cursor of that owner leads to a pageblock */
+bool frame_has_cursor(const struct mhp *m, const struct pageblock *pb,
+		      uint64_t owner);
 
 /** frame_in_zone() - whether a pageblock begins where the request wants it, and
  * in the zone that is being searched */

@@ -46,10 +46,6 @@ static bool look_one(const struct search *s, const struct pageblock *pb)
 {
 	uint64_t word = mhp_port_load_seq(pb->word);
 
-	if (s->emptied && word & PB_OWNER)
-		return (word & (PB_SMALL | PB_MIXED | PB_ISOLATED)) ==
-			       PB_SMALL &&
-		       pageblock_empty(s->m, pb, word);
 	return pageblock_is_free(word) && frame_may_open(s, word) &&
 	       frame_is_whole(s, pb, word);
 }
@@ -71,8 +67,7 @@ static uint32_t look_block(const struct search *s, struct mhp_block *blk,
 	}
 	*next = at + 1;
 	/* With that hint there is none in the whole word, the last mostly. */
-	if (at < end && !s->emptied &&
-	    pageblock_hint_nowhole(s->m, blk, at / 64))
+	if (at < end && pageblock_hint_nowhole(s->m, blk, at / 64))
 		*next = (at / 64 + 1) * 64;
 	if (*next > s->m->layout.nr_pageblocks)
 		*next = s->m->layout.nr_pageblocks;
@@ -120,10 +115,6 @@ static bool take_one(struct search *s, const struct pageblock *pb, uint64_t i)
 	uint64_t word = mhp_port_load_seq(pb->word);
 	bool failed = false, taken;
 
-	if (s->emptied && word & PB_SMALL) {
-		pageblock_close(s->m, pb, true);
-		word = mhp_port_load_seq(pb->word);
-	}
 	taken = pageblock_is_free(word) && frame_may_open(s, word) &&
 		!(word & PB_MIXED) &&
 		frame_open(s, pb, word, take_grant(s, i), &failed);

@@ -572,11 +572,9 @@ static bool search_zone_chain(struct search *s)
 /* A chain: what is free, and then also what cursors keep empty. */
 static bool search_chain(struct search *s)
 {
-	s->emptied = false;
-	if (search_nodes(s, search_zone_chain))
-		return true;
-	s->emptied = true;
-	return search_nodes(s, search_zone_chain);
+	return search_nodes(s, search_zone_chain) ||
+	       (frame_close_emptied(s->m) &&
+		search_nodes(s, search_zone_chain));
 }
 
 int frame_search(struct search *s)

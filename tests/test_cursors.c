@@ -3,8 +3,9 @@
  * What processors prefer is nobody's: with the cursors of many parked in a
  * block, its pages are all there when it is isolated, it goes offline and
  * leaves without anybody allocating or freeing, and the cursors lead nowhere
- * then. The same with pages in hand, and with bulks in flight. And a processor
- * that frees a whole row of what it prefers hides nothing.
+ * then. The same with pages in hand, and with bulks in flight. What all keep
+ * empty is had in one piece by who needs it. And a processor that frees a whole
+ * row of what it prefers hides nothing.
  *
  * A thread is a processor here (port/hosted).
  */
@@ -376,6 +377,45 @@ static void test_parked(struct machine *mc)
 	crowd_end(crowd);
 }
 
+/* What others keep empty is no loss to who needs it in one piece. */
+static void test_one_piece(struct machine *mc)
+{
+	const struct mhp_request request = {
+		.align_order = (uint8_t)mhp_pageblock_order(mc->g)};
+	uint64_t nr_pages = mhp_block_pages(mc->g);
+	struct crowd *crowd;
+	mhp_pfn_t pfn;
+
+	plug(mc, KERNEL_BLOCK, 1, MHP_PLACEMENT_EXISTING, MHP_ONLINE_KERNEL);
+	crowd = crowd_start(mc);
+	crowd_do(crowd, do_park);
+	assert_true(nr_parked(mc, KERNEL_BLOCK) > 1);
+	check_ok(mc);
+	assert_int_equal(mhp_run_alloc(mc->m, &request, nr_pages, &pfn), 0);
+	assert_int_equal(pfn, block_start(mc, KERNEL_BLOCK));
+	crowd_do(crowd, do_find_nothing);
+	assert_int_equal(mhp_run_alloc(mc->m, &request, nr_pages, &pfn),
+			 MHP_ERR_NOMEM);
+	assert_int_equal(mhp_run_free(mc->m, pfn, nr_pages), 0);
+	check_ok(mc);
+	crowd_end(crowd);
+}
+
+/* The checker finds a pageblock that no cursor leads to. */
+static void test_lost(struct machine *mc)
+{
+	struct pageblock pb = fill_preferred(mc);
+	struct mhp_report report;
+
+	check_ok(mc);
+	mhp_port_or(pb.word, PB_OWNER);
+	assert_int_equal(mhp_check(mc->m, &report), MHP_ERR_UCLEAN);
+	assert_int_equal(report.rule, 32);
+	assert_int_equal(report.pfn, pageblock_pfn(mc->m, &pb));
+	mhp_port_and(pb.word, ~PB_OWNER);
+	check_ok(mc);
+}
+
 static void test_in_hand(struct machine *mc)
 {
 	struct crowd *crowd = crowd_start(mc);
@@ -477,6 +517,8 @@ int main(void)
 	static const struct machine_test tests[] = {
 		{.name = "full_row", .run = test_full_row},
 		{.name = "parked", .run = test_parked},
+		{.name = "one_piece", .run = test_one_piece},
+		{.name = "lost", .run = test_lost},
 		{.name = "in_hand", .run = test_in_hand},
 		{.name = "bulk", .run = test_bulk},
 	};
