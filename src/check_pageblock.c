@@ -281,6 +281,12 @@ static bool check_all_memmap(struct mhp *m, struct mhp_block *blk, uint32_t end,
 	return true;
 }
 
+/* INV-31: the same of a block that is free as a whole. */
+static bool check_room_all(struct mhp *m, struct mhp_block *blk)
+{
+	return !room_has(m, blk, ROOM_ALL) || room_is_set(m, blk, ROOM_ALL);
+}
+
 uint32_t check_pageblocks(struct mhp *m, struct mhp_block *blk, mhp_pfn_t *pfn)
 {
 	uint32_t i;
@@ -301,5 +307,6 @@ uint32_t check_pageblocks(struct mhp *m, struct mhp_block *blk, mhp_pfn_t *pfn)
 			if (!check_rules[k].holds(&s))
 				return check_rules[k].rule;
 	}
-	return 0;
+	*pfn = blk->start_pfn;
+	return check_room_all(m, blk) ? 0 : 31;
 }

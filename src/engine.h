@@ -197,7 +197,7 @@ static inline bool block_grants(uint64_t status)
 }
 
 /** Kinds of room that are told apart, see room.h. */
-#define NR_ROOM 4
+#define NR_ROOM 5
 
 /* A zone of a node. */
 struct zone {

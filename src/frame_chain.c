@@ -3,18 +3,20 @@
  * Finding and taking a chain: several pageblocks next to each other, all of
  * them free (R9).
  *
- * A zone is walked once, by address, since its list is in no order. At each
- * place where a chain might begin the words are looked at until one is in the
- * way; the next place is behind that one. So no pageblock is looked at twice,
- * and where the first word says no, the rest of it costs nothing. Only what
- * looks free as a whole is taken, pageblock by pageblock; if somebody is
- * quicker, what has been taken goes back, and the search goes on.
+ * A zone is walked once, by address, from block to block that may have room
+ * (R10): what is full costs nothing but its bits. At each place where a chain
+ * might begin the words are looked at until one is in the way; the next place
+ * is behind that one. So no pageblock is looked at twice, and where the first
+ * word says no, the rest of it costs nothing. Only what looks free as a whole
+ * is taken, pageblock by pageblock; if somebody is quicker, what has been taken
+ * goes back, and the search goes on.
  *
  * A chain stays in one zone, and in memory that was added in one piece, or in
  * boot memory. It does not use blocks that are in several zones.
  */
 #include "desc.h"
 #include "frame.h"
+#include "room.h"
 #include "section.h"
 
 /* Walks over a zone in which somebody was quicker. */
@@ -74,31 +76,27 @@ static uint32_t look_block(const struct search *s, struct mhp_block *blk,
 	return at - i;
 }
 
-/* Whether all pageblocks from @pfn of @blk on look free. @next: else where the
- * next chain might begin at the earliest. */
-static bool look_chain(const struct search *s, struct mhp_block *blk,
-		       mhp_pfn_t pfn, mhp_pfn_t *next)
+/* Whether all pageblocks of a chain from @pfn on look free. @next: else where
+ * the next one might begin at the earliest. */
+static bool look_chain(const struct search *s, mhp_pfn_t pfn, mhp_pfn_t *next)
 {
-	uint32_t i = pageblock_index(s->m, blk, pfn), end;
-	uint64_t left = s->nr_pageblocks, before, nr;
+	uint64_t left = s->nr_pageblocks,
+		 block_pages = s->m->layout.block_pages;
+	struct mhp_block *blk = section_block(s->m, pfn);
 
-	for (;;) {
-		nr = look_block(s, blk, i, left, &end);
+	while (blk) {
+		uint32_t i = pageblock_index(s->m, blk, pfn), end;
+		uint64_t nr = look_block(s, blk, i, left, &end);
+
 		left -= nr;
-		if (!left)
-			return true;
-		if (i + nr < s->m->layout.nr_pageblocks) {
-			*next = blk->start_pfn +
-				((uint64_t)end << s->m->layout.pageblock_order);
-			return false;
-		}
-		*next = blk->start_pfn + s->m->layout.block_pages;
-		before = block_status(blk);
-		blk = section_block(s->m, *next);
-		if (!blk || !chain_joins(s, before, block_status(blk)))
-			return false;
-		i = 0;
+		*next = blk->start_pfn +
+			((uint64_t)end << s->m->layout.pageblock_order);
+		if (!left || i + nr < s->m->layout.nr_pageblocks)
+			break;
+		pfn = blk->start_pfn + block_pages;
+		blk = section_block(s->m, pfn);
 	}
+	return !left;
 }
 
 /* ---- taking ---- */
@@ -136,12 +134,16 @@ static uint64_t take_all(struct search *s, const struct pageblock *head)
 }
 
 /* @next: if that fails, where the next chain might begin at the earliest. */
-static bool take_chain(struct search *s, struct mhp_block *blk, mhp_pfn_t pfn,
-		       mhp_pfn_t *next)
+static bool take_chain(struct search *s, mhp_pfn_t pfn, mhp_pfn_t *next)
 {
-	struct pageblock head = pageblock_of(s->m, blk, pfn);
-	uint64_t nr = take_all(s, &head);
+	struct mhp_block *blk = section_block(s->m, pfn);
+	struct pageblock head;
+	uint64_t nr;
 
+	if (!blk)
+		return false;
+	head = pageblock_of(s->m, blk, pfn);
+	nr = take_all(s, &head);
 	if (nr < s->nr_pageblocks) {
 		frame_chain_give(s->m, &head, nr);
 		*next = pfn + ((nr + 1) << s->m->layout.pageblock_order);
@@ -155,37 +157,143 @@ static bool take_chain(struct search *s, struct mhp_block *blk, mhp_pfn_t pfn,
 
 /* ---- a zone ---- */
 
-/* Whether the zone has any block of its own. */
-static bool zone_is_empty(const struct search *s)
-{
-	struct zone *zone = zone_of(s->m, s->node, s->zone);
+/*
+ * A walk over the blocks of a zone, by what the bits above them say (R10).
+ *
+ * A chain that has all of a block wherever it begins is looked for at such
+ * blocks, or at groups of them; any other at blocks where one pageblock may be
+ * had.
+ */
+struct walk {
+	struct search *s;
+	bool all;	    /* of a group of blocks; else one pageblock */
+	unsigned int group; /* order of such a group */
+	uint64_t unit;	    /* pages of the group, or of a block */
+	uint64_t before;    /* how much before that the chain may begin */
+	mhp_pfn_t joined;   /* from the last place that was tried to here blocks
+			       belong together */
+	mhp_pfn_t doubted;  /* the last block that had nothing for us */
+};
 
-	return !mhp_port_load_ptr((void *const *)(void *)&zone->blocks);
+static mhp_pfn_t align_up(mhp_pfn_t pfn, unsigned int order)
+{
+	uint64_t mask = (UINT64_C(1) << order) - 1;
+
+	return (pfn + mask) & ~mask;
+}
+
+/* Whether all of an aligned group is in the chain, wherever that begins. */
+static bool chain_has_group(const struct search *s, unsigned int order)
+{
+	uint64_t nr = (uint64_t)s->m->layout.nr_pageblocks << order;
+
+	return s->nr_pageblocks >= 2 * nr - 1 ||
+	       (s->nr_pageblocks >= nr &&
+		s->align >= s->m->layout.block_order + order);
+}
+
+static struct walk walk_make(struct search *s)
+{
+	const struct layout *l = &s->m->layout;
+	struct walk w = {.s = s,
+			 .all = chain_has_group(s, 0),
+			 .unit = l->block_pages,
+			 .doubted = MHP_PFN_NONE};
+
+	while (w.all && w.group < room_group_max(s->m) &&
+	       chain_has_group(s, w.group + 1))
+		w.group++;
+	w.unit <<= w.group;
+	if (w.all)
+		w.before = w.unit - l->pageblock_pages;
+	return w;
+}
+
+/* The first page from @pfn on at which the bits let a chain begin, aligned or
+ * not; MHP_PFN_NONE. */
+static mhp_pfn_t walk_next(const struct walk *w, mhp_pfn_t pfn)
+{
+	const struct search *s = w->s;
+	mhp_pfn_t from = pfn + (w->all ? w->unit - 1 : 0), end = s->m->max_pfn;
+	const struct mhp_block *blk;
+
+	from &= ~(w->unit - 1);
+	blk = w->all ? room_next_group(s->m, s->node, s->zone, w->group, from,
+				       end)
+		     : room_next(s->m, s->node, s->zone, ROOM_WHOLE, from, end);
+	if (!blk)
+		return MHP_PFN_NONE;
+	return blk->start_pfn > pfn + w->before ? blk->start_pfn - w->before
+						: pfn;
+}
+
+/* Whether the blocks of a chain that begins at a page are all of the zone, and
+ * belong together. @next: else the page behind those that do. */
+static bool walk_joins(struct walk *w, mhp_pfn_t pfn, mhp_pfn_t *next)
+{
+	const struct search *s = w->s;
+	uint64_t block_pages = s->m->layout.block_pages, before = 0;
+	mhp_pfn_t first = pfn & ~(block_pages - 1), at = first;
+	mhp_pfn_t end = pfn +
+			(s->nr_pageblocks << s->m->layout.pageblock_order);
+
+	if (w->joined > first)
+		at = w->joined - block_pages;
+	for (; at < end; at += block_pages) {
+		const struct mhp_block *blk = section_block(s->m, at);
+		uint64_t status = blk ? block_status(blk) : 0;
+
+		*next = before ? at : at + block_pages;
+		if (before ? !chain_joins(s, before, status)
+			   : !chain_in_zone(s, status))
+			return false;
+		before = status;
+		w->joined = at + block_pages;
+	}
+	return true;
+}
+
+/* Something was in the way in a block: once for each, look whether the bit is
+ * right. */
+static void walk_doubt(struct walk *w, mhp_pfn_t pfn)
+{
+	enum room_kind kind = w->all ? ROOM_ALL : ROOM_WHOLE;
+	struct mhp_block *blk = section_block(w->s->m, pfn);
+
+	if (!blk || blk->start_pfn == w->doubted ||
+	    !room_is_set(w->s->m, blk, kind))
+		return;
+	w->doubted = blk->start_pfn;
+	room_doubt(w->s->m, blk, kind);
+}
+
+/* Take a chain that begins at a page. @next: else where the next one might
+ * begin at the earliest. */
+static bool walk_try(struct walk *w, mhp_pfn_t pfn, mhp_pfn_t *next)
+{
+	if (!walk_joins(w, pfn, next))
+		return false;
+	if (look_chain(w->s, pfn, next))
+		return take_chain(w->s, pfn, next);
+	walk_doubt(w, w->all ? *next - 1 : pfn);
+	return false;
 }
 
 static bool chain_walk(struct search *s)
 {
 	uint64_t nr_pages = s->nr_pageblocks << s->m->layout.pageblock_order;
-	uint64_t mask = (UINT64_C(1) << s->align) - 1;
-	mhp_pfn_t pfn, next = 0;
+	struct walk w = walk_make(s);
+	mhp_pfn_t next = 0;
 
-	if (zone_is_empty(s))
-		return false;
 	for (;;) {
-		struct mhp_block *blk;
+		mhp_pfn_t near = walk_next(&w, next);
 
-		pfn = (next + mask) & ~mask;
-		if (pfn + nr_pages > s->limit_pfn)
+		if (near == MHP_PFN_NONE)
 			return false;
-		blk = section_next_block(s->m, pfn);
-		if (!blk)
+		next = align_up(near, s->align);
+		if (next + nr_pages > s->limit_pfn)
 			return false;
-		if (blk->start_pfn > pfn)
-			next = blk->start_pfn;
-		else if (!chain_in_zone(s, block_status(blk)))
-			next = blk->start_pfn + s->m->layout.block_pages;
-		else if (look_chain(s, blk, pfn, &next) &&
-			 take_chain(s, blk, pfn, &next))
+		if (next == near && walk_try(&w, near, &next))
 			return true;
 	}
 }

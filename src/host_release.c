@@ -16,6 +16,7 @@
 #include "lent.h"
 #include "notify.h"
 #include "pageblock.h"
+#include "room.h"
 #include "section.h"
 #include "withheld.h"
 #include "zone.h"
@@ -138,6 +139,7 @@ static void note_run(struct mhp *m, struct mhp_block *host,
 	block_set_flag(host, BLOCK_GAPS);
 	block_set_memmap_pages(host, block_memmap_pages(status) -
 					     (uint32_t)run.nr_pages);
+	room_gain(m, host);
 	m->hosted_bytes -= mhp_bytes_from_pages(&m->geometry, run.nr_pages);
 	zone_released(m, host, run.nr_pages);
 }

@@ -20,6 +20,7 @@
 #include "isolate.h"
 #include "libc.h"
 #include "recast.h"
+#include "room.h"
 #include "vacate.h"
 #include "withheld.h"
 #include "zone.h"
@@ -210,6 +211,7 @@ static void move_set_status(struct mhp *m, const struct move *mv)
 	block_set_memmap_pages(mv->blk,
 			       mv->onto ? (uint32_t)m->layout.hosted_pages : 0);
 	recast_block(m, mv->blk, m->layout.hosted_pages);
+	room_gain(m, mv->blk);
 	/* Pages that were given back while it was offline are in no word yet;
 	 * coming online would see to that if there still were gaps. */
 	if (block_has(before, BLOCK_GAPS) && !block_serves(before))

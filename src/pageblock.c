@@ -4,10 +4,6 @@
 
 #include "room.h"
 
-/* Of the third kind of hint words: none is free; none can be had whole. */
-#define HINT_NONE_FREE UINT64_C(1)
-#define HINT_NONE_WHOLE UINT64_C(2)
-
 static mhp_word_t *hint_word(const struct mhp_block *blk, uint64_t offset,
 			     uint32_t i)
 {
@@ -49,24 +45,23 @@ void pageblock_set_nowhole(struct mhp *m, struct mhp_block *blk, uint32_t i)
 		    HINT_NONE_FREE);
 }
 
-void pageblock_set_nonewhole(struct mhp *m, struct mhp_block *blk)
+void pageblock_set_hint(struct mhp *m, struct mhp_block *blk, uint64_t hint)
 {
 	uint32_t i;
 
 	for (i = 0; i < m->layout.nr_hint_words; i++)
-		mhp_port_or(hint_word(blk, m->layout.nowhole_offset, i),
-			    HINT_NONE_WHOLE);
+		mhp_port_or(hint_word(blk, m->layout.nowhole_offset, i), hint);
 }
 
-bool pageblock_hint_nonewhole(const struct mhp *m, const struct mhp_block *blk)
+bool pageblock_has_hint(const struct mhp *m, const struct mhp_block *blk,
+			uint64_t hint)
 {
-	uint64_t all = HINT_NONE_WHOLE;
 	uint32_t i;
 
 	for (i = 0; i < m->layout.nr_hint_words; i++)
-		all &= mhp_port_load_seq(
+		hint &= mhp_port_load_seq(
 			hint_word(blk, m->layout.nowhole_offset, i));
-	return all;
+	return hint;
 }
 
 /* The word once nobody is closing the pageblock. A chain that is put together
@@ -132,6 +127,7 @@ void pageblock_clear_nowhole(struct mhp *m, const struct pageblock *pb)
 	mhp_port_and(hint, 0);
 	room_set(m, pb->blk, ROOM_FREE);
 	room_set(m, pb->blk, ROOM_WHOLE);
+	room_set(m, pb->blk, ROOM_ALL);
 }
 
 void pageblock_forget(struct mhp *m, const struct pageblock *pb)

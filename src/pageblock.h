@@ -75,6 +75,11 @@
 	(PB_SMALL | PB_HUGE | PB_ISOLATED | PB_CLOSING | PB_OPENING | \
 	 PB_UNMOVABLE)
 
+/* Hints of a block, of which the first is for each 64 pageblocks. */
+#define HINT_NONE_FREE (UINT64_C(1) << 0)
+#define HINT_NONE_WHOLE (UINT64_C(1) << 1) /* can be had whole */
+#define HINT_NOT_ALL (UINT64_C(1) << 2)	   /* can be had whole */
+
 /* A pageblock of a block, with the words that belong to it. */
 struct pageblock {
 	struct mhp_block *blk;
@@ -260,11 +265,12 @@ bool pageblock_hint_nowhole(const struct mhp *m, const struct mhp_block *blk,
 			    uint32_t i);
 /** pageblock_set_nowhole() - set that hint; the caller looks again */
 void pageblock_set_nowhole(struct mhp *m, struct mhp_block *blk, uint32_t i);
-/** pageblock_set_nonewhole() - set the hint that none of a block can be had
- * whole; the caller looks again, also at the hint */
-void pageblock_set_nonewhole(struct mhp *m, struct mhp_block *blk);
-/** pageblock_hint_nonewhole() - whether it is set for all of the block */
-bool pageblock_hint_nonewhole(const struct mhp *m, const struct mhp_block *blk);
+/** pageblock_set_hint() - set one of the hints that go when a pageblock becomes
+ * free, in all words; the caller looks again, also at the hint */
+void pageblock_set_hint(struct mhp *m, struct mhp_block *blk, uint64_t hint);
+/** pageblock_has_hint() - whether it is set in all words */
+bool pageblock_has_hint(const struct mhp *m, const struct mhp_block *blk,
+			uint64_t hint);
 /** pageblock_set_small() - set the hint of an opened pageblock, and verify */
 void pageblock_set_small(struct mhp *m, const struct pageblock *pb);
 /** pageblock_raise_used() - a pageblock of the block is opened for the first

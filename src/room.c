@@ -68,6 +68,19 @@ static struct bit zone_bit(const struct mhp *m, const struct zone *zone,
 			    UINT64_C(1) << root % 64};
 }
 
+/* Order of the sections of a block. */
+static unsigned int block_section_order(const struct mhp *m)
+{
+	return (unsigned int)m->layout.block_order - m->section_order;
+}
+
+/* A block with memmap on it is never all free, and no bit says so. So nothing
+ * need be written into its state, which may never have been touched. */
+static bool never_all(uint64_t status)
+{
+	return block_memmap_pages(status) != 0;
+}
+
 static struct zone *zone_of_block(struct mhp *m, uint64_t status)
 {
 	return zone_of(m, block_node(status), block_zone(status));
@@ -88,10 +101,11 @@ bool room_is_whole(const struct mhp *m, const struct pageblock *pb,
 void room_set(struct mhp *m, const struct mhp_block *blk, enum room_kind kind)
 {
 	uint64_t root = blk->start_pfn >> m->root_order;
+	uint64_t status = block_status(blk);
 
 	/* A latecomer's block may be on its way out, and its leaf with it. */
-	if (block_has(block_status(blk), BLOCK_MANY) ||
-	    UNLIKELY(!leaf_at(m, root)))
+	if (block_has(status, BLOCK_MANY) || UNLIKELY(!leaf_at(m, root)) ||
+	    (kind == ROOM_ALL && never_all(status)))
 		return;
 	/* Who sets the lower one sets the upper one, too: of the zone that the
 	 * block is in by then, it may have come back in another one. */
@@ -102,17 +116,34 @@ void room_set(struct mhp *m, const struct mhp_block *blk, enum room_kind kind)
 
 void room_open(struct mhp *m, const struct mhp_block *blk)
 {
-	const struct zone *zone = zone_of_block(m, block_status(blk));
+	uint64_t status = block_status(blk);
+	const struct zone *zone = zone_of_block(m, status);
 	uint64_t root = blk->start_pfn >> m->root_order;
 	unsigned int kind;
 
 	/* A latecomer of its last life may have set bits of the leaf, under
 	 * another zone. */
 	for (kind = 0; kind < NR_ROOM; kind++) {
-		if (kind == ROOM_FREE || kind == ROOM_WHOLE)
+		if (kind < ROOM_ALL || (kind == ROOM_ALL && !never_all(status)))
 			bit_set(leaf_bit(m, blk, (enum room_kind)kind));
 		bit_set(zone_bit(m, zone, root, (enum room_kind)kind));
 	}
+}
+
+/* Who has just cleared the bit, as there was memmap, looks at the status again:
+ * either that is behind what is written here, or it sees the new status. */
+void room_gain(struct mhp *m, const struct mhp_block *blk)
+{
+	uint64_t status = block_status(blk);
+	uint64_t root = blk->start_pfn >> m->root_order;
+	struct bit bit;
+
+	if (!block_serves(status) || block_has(status, BLOCK_MANY) ||
+	    never_all(status))
+		return;
+	bit = leaf_bit(m, blk, ROOM_ALL);
+	mhp_port_or(bit.word, bit.mask);
+	bit_set(zone_bit(m, zone_of_block(m, status), root, ROOM_ALL));
 }
 
 void room_close(struct mhp *m, const struct mhp_block *blk)
@@ -148,6 +179,21 @@ static bool has_whole(const struct mhp *m, struct mhp_block *blk)
 	return false;
 }
 
+static bool has_all(const struct mhp *m, struct mhp_block *blk)
+{
+	uint32_t i;
+
+	if (never_all(block_status(blk)))
+		return false;
+	for (i = 0; i < m->layout.nr_pageblocks; i++) {
+		struct pageblock pb = pageblock_at(m, blk, i);
+
+		if (!room_is_whole(m, &pb, mhp_port_load_seq(pb.word)))
+			return false;
+	}
+	return true;
+}
+
 /* One that is closing, or isolated, may be there again in a moment. */
 static bool has_partial(const struct mhp *m, struct mhp_block *blk,
 			enum room_kind kind)
@@ -175,10 +221,18 @@ bool room_has(struct mhp *m, struct mhp_block *blk, enum room_kind kind)
 {
 	if (!block_serves(block_status(blk)))
 		return false;
-	if (kind == ROOM_FREE)
+	switch (kind) {
+	case ROOM_FREE:
 		return has_free(m, blk);
-	return kind == ROOM_WHOLE ? has_whole(m, blk)
-				  : has_partial(m, blk, kind);
+	case ROOM_WHOLE:
+		return has_whole(m, blk);
+	case ROOM_ALL:
+		return has_all(m, blk);
+	case ROOM_MOVABLE:
+	case ROOM_UNMOVABLE:
+		break;
+	}
+	return has_partial(m, blk, kind);
 }
 
 /*
@@ -186,12 +240,21 @@ bool room_has(struct mhp *m, struct mhp_block *blk, enum room_kind kind)
  * is set before the bit goes. Who clears it sets the bit afterwards; if that
  * was before the bit went, the hint is gone now.
  */
-static void doubt_whole(struct mhp *m, struct mhp_block *blk)
+static void doubt_whole(struct mhp *m, struct mhp_block *blk,
+			enum room_kind kind)
 {
-	pageblock_set_nonewhole(m, blk);
-	bit_clear(leaf_bit(m, blk, ROOM_WHOLE));
-	if (has_whole(m, blk) || !pageblock_hint_nonewhole(m, blk))
-		room_set(m, blk, ROOM_WHOLE);
+	uint64_t hint = kind == ROOM_ALL ? HINT_NOT_ALL : HINT_NONE_WHOLE;
+
+	pageblock_set_hint(m, blk, hint);
+	bit_clear(leaf_bit(m, blk, kind));
+	if (room_has(m, blk, kind) || !pageblock_has_hint(m, blk, hint))
+		room_set(m, blk, kind);
+}
+
+static void doubt_never_all(struct mhp *m, const struct mhp_block *blk)
+{
+	bit_clear(leaf_bit(m, blk, ROOM_ALL));
+	room_set(m, blk, ROOM_ALL);
 }
 
 void room_doubt(struct mhp *m, struct mhp_block *blk, enum room_kind kind)
@@ -201,8 +264,12 @@ void room_doubt(struct mhp *m, struct mhp_block *blk, enum room_kind kind)
 	/* Its state is out of reach for us: it stands, or is copied. */
 	if (block_moves(status) || room_has(m, blk, kind))
 		return;
-	if (kind == ROOM_WHOLE && block_serves(status)) {
-		doubt_whole(m, blk);
+	if (kind == ROOM_ALL && never_all(status)) {
+		doubt_never_all(m, blk);
+		return;
+	}
+	if ((kind == ROOM_WHOLE || kind == ROOM_ALL) && block_serves(status)) {
+		doubt_whole(m, blk, kind);
 		return;
 	}
 	bit_clear(leaf_bit(m, blk, kind));
@@ -228,14 +295,32 @@ struct look {
 	struct mhp *m;
 	const struct zone *zone;
 	enum room_kind kind;
+	unsigned int group; /* order of blocks side by side */
+	uint64_t starts;    /* bits of a word where such a group may begin */
 };
 
-/* The first bit from @from on, or @end. */
-static uint64_t words_next(const mhp_word_t *words, uint64_t from, uint64_t end)
+/* Of the bits of blocks those where a group of them begins. */
+static uint64_t look_groups(const struct look *l, uint64_t word)
+{
+	unsigned int i = block_section_order(l->m), end = i + l->group;
+
+	for (; i < end; i++)
+		word &= word >> (1u << i);
+	return word & l->starts;
+}
+
+/* The first bit from @from on, or @end. Groups are rare: for all else there is
+ * code that knows nothing of them. */
+static inline __attribute__((always_inline)) uint64_t
+words_next(const mhp_word_t *words, uint64_t from, uint64_t end,
+	   const struct look *groups)
 {
 	while (from < end) {
-		uint64_t word = mhp_port_load(&words[from / 64]) >> from % 64;
+		uint64_t word = mhp_port_load(&words[from / 64]);
 
+		if (groups)
+			word = look_groups(groups, word);
+		word >>= from % 64;
 		if (word) {
 			from += (uint64_t)__builtin_ctzll(word);
 			break;
@@ -246,9 +331,10 @@ static uint64_t words_next(const mhp_word_t *words, uint64_t from, uint64_t end)
 }
 
 /* The block of the zone whose bit is the first one in a leaf from a section on,
- * or NULL. */
-static struct mhp_block *leaf_next(const struct look *l, uint64_t root,
-				   uint64_t section)
+ * or that of the first group; or NULL. */
+static inline __attribute__((always_inline)) struct mhp_block *
+leaf_next(const struct look *l, uint64_t root, uint64_t section,
+	  const struct look *groups)
 {
 	const struct mhp *m = l->m;
 	uint64_t end = m->leaf_mask + 1;
@@ -258,7 +344,8 @@ static struct mhp_block *leaf_next(const struct look *l, uint64_t root,
 	if (!leaf)
 		return NULL;
 	words = leaf_words(m, leaf, l->kind);
-	for (; (section = words_next(words, section, end)) < end; section++) {
+	for (; (section = words_next(words, section, end, groups)) < end;
+	     section++) {
 		struct mhp_block *blk = (struct mhp_block *)mhp_port_load_ptr(
 			&leaf[section]);
 
@@ -274,31 +361,53 @@ static void leaf_doubt(const struct look *l, uint64_t root)
 	struct bit bit = zone_bit(l->m, l->zone, root, l->kind);
 
 	bit_clear(bit);
-	if (leaf_next(l, root, 0))
+	if (leaf_next(l, root, 0, NULL))
 		bit_set(bit);
 }
 
-struct mhp_block *room_next(struct mhp *m, unsigned int node,
-			    enum mhp_zone_type type, enum room_kind kind,
-			    mhp_pfn_t pfn, mhp_pfn_t end_pfn)
+static inline __attribute__((always_inline)) struct mhp_block *
+look_next(const struct look *l, mhp_pfn_t pfn, mhp_pfn_t end_pfn,
+	  const struct look *groups)
 {
-	const struct look l = {m, zone_of(m, node, type), kind};
-	const mhp_word_t *words = zone_words(m, l.zone, kind);
+	const struct mhp *m = l->m;
+	const mhp_word_t *words = zone_words(m, l->zone, l->kind);
 	uint64_t section = pfn >> m->section_order & m->leaf_mask;
 	uint64_t root = pfn >> m->root_order, next;
 
 	for (;; root = next + 1, section = 0) {
 		struct mhp_block *blk;
 
-		next = words_next(words, root, m->nr_root);
+		next = words_next(words, root, m->nr_root, NULL);
 		if (next != root)
 			section = 0;
 		if (next == m->nr_root || next << m->root_order >= end_pfn)
 			return NULL;
-		blk = leaf_next(&l, next, section);
+		blk = leaf_next(l, next, section, groups);
 		if (blk)
 			return blk->start_pfn < end_pfn ? blk : NULL;
 		if (!section)
-			leaf_doubt(&l, next);
+			leaf_doubt(l, next);
 	}
+}
+
+struct mhp_block *room_next(struct mhp *m, unsigned int node,
+			    enum mhp_zone_type type, enum room_kind kind,
+			    mhp_pfn_t pfn, mhp_pfn_t end_pfn)
+{
+	const struct look l = {m, zone_of(m, node, type), kind, 0, 0};
+
+	return look_next(&l, pfn, end_pfn, NULL);
+}
+
+struct mhp_block *room_next_group(struct mhp *m, unsigned int node,
+				  enum mhp_zone_type type, unsigned int order,
+				  mhp_pfn_t pfn, mhp_pfn_t end_pfn)
+{
+	unsigned int sections = block_section_order(m) + order;
+	struct look l = {m, zone_of(m, node, type), ROOM_ALL, order, 1};
+
+	MHP_ASSERT(sections <= 6 || !order);
+	for (; sections < 6; sections++)
+		l.starts |= l.starts << (1u << sections);
+	return look_next(&l, pfn, end_pfn, order ? &l : NULL);
 }

@@ -7,8 +7,8 @@
  *   leaf              one bit for each section: of a block's first   ◄─┘
  *   block             hints: one bit for each pageblock              ◄─
  *
- * and four of each: free pageblocks, those that can be had whole, and partly
- * used ones by mobility.
+ * and five of each: free pageblocks, those that can be had whole, blocks of
+ * which all can, and partly used pageblocks by mobility.
  *
  * R10 as R6, on each level: who makes room changes the level below first, and
  * looks at this one afterwards. A search that finds nothing clears the bit,
@@ -25,6 +25,7 @@
 enum room_kind {
 	ROOM_FREE,	/* a free pageblock */
 	ROOM_WHOLE,	/* one without pages that are not the allocator's */
+	ROOM_ALL,	/* all of them are like that */
 	ROOM_MOVABLE,	/* a partly used one for movable data */
 	ROOM_UNMOVABLE, /* likewise */
 };
@@ -61,6 +62,10 @@ void room_set(struct mhp *m, const struct mhp_block *blk, enum room_kind kind);
 /** room_open() - a block is online. [mutex] */
 void room_open(struct mhp *m, const struct mhp_block *blk);
 
+/** room_gain() - a block that serves has fewer pages of memmap than before.
+ * [mutex] */
+void room_gain(struct mhp *m, const struct mhp_block *blk);
+
 /** room_close() - it is not any more. [mutex] */
 void room_close(struct mhp *m, const struct mhp_block *blk);
 
@@ -76,7 +81,25 @@ struct mhp_block *room_next(struct mhp *m, unsigned int node,
 			    enum mhp_zone_type type, enum room_kind kind,
 			    mhp_pfn_t pfn, mhp_pfn_t end_pfn);
 
-/** room_is_set() - whether all levels say that a block may have room */
+/** room_next_group() - the same for @kind ALL: the first block of an aligned
+ * group of 2^@order that may all be free, at most room_group_max(). The others
+ * may be in another zone. */
+struct mhp_block *room_next_group(struct mhp *m, unsigned int node,
+				  enum mhp_zone_type type, unsigned int order,
+				  mhp_pfn_t pfn, mhp_pfn_t end_pfn);
+
+/** room_group_max() - order of the largest group that is looked for: their bits
+ * are in one word */
+static inline unsigned int room_group_max(const struct mhp *m)
+{
+	unsigned int order = (unsigned int)m->layout.block_order -
+			     m->section_order;
+
+	return order < 6 ? 6 - order : 0;
+}
+
+/** room_is_set() - whether all levels say that a block may have room; of one
+ * that is in several zones nothing is said */
 bool room_is_set(struct mhp *m, const struct mhp_block *blk,
 		 enum room_kind kind);
 
