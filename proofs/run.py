@@ -46,6 +46,7 @@ PROOFS = [
      "-DAPART -DNR_ROWS=1 -DPLACES"),
     ("somebody always ends", "pageblock", ONE + " -DALONE -DPROGRESS"),
     ("summary above the blocks", "summary", ""),
+    ("cramped pageblocks", "cramped", ""),
 ]
 
 # mutant, model, where it must be noticed
@@ -80,6 +81,10 @@ MUTANTS = [
     ("UPPER_FORGOTTEN", "summary", ""),
     ("MADE_SILENT", "summary", ""),
     ("OPEN_KEEPS", "summary", ""),
+    ("SAY_BLIND", "cramped", ""),
+    ("SAY_OWNED", "cramped", ""),
+    ("FREE_KEEPS_CRAMPED", "cramped", ""),
+    ("OWN_KEEPS_CRAMPED", "cramped", ""),
 ]
 
 # Steps that are there not to be reached.

@@ -6,6 +6,7 @@
  */
 #include "check_pageblock.h"
 
+#include "cramped.h"
 #include "frame.h"
 #include "host.h"
 #include "lent.h"
@@ -171,6 +172,8 @@ static bool check_hints(const struct subject *s)
 	if (small != !!(s->word & PB_SMALL))
 		return false;
 	if (full && !pageblock_full(s->m, &s->pb))
+		return false;
+	if (!cramped_is_right(s->m, &s->pb, s->word))
 		return false;
 	if (s->word & PB_USED && pageblock_never_used(s->m, s->pb.blk))
 		return false;

@@ -16,6 +16,7 @@
  * Hints only save looking; the words and rows decide (pageblock.h).
  */
 #include "boot_map.h"
+#include "cramped.h"
 #include "cursor.h"
 #include "desc.h"
 #include "frame.h"
@@ -23,9 +24,6 @@
 #include "reserve.h"
 #include "room.h"
 #include "section.h"
-
-/* Blocks that are looked at before an entirely free pageblock is opened. */
-#define SEARCH_NEAR 8
 
 /* How a block is searched. */
 enum search_mode {
@@ -82,7 +80,8 @@ static bool search_own(const struct search *s, const struct pageblock *pb,
 {
 	if (!s->cursor || word & PB_OWNER)
 		return true;
-	return mhp_port_cas(pb->word, &word, word | search_owner_bits(s));
+	return mhp_port_cas(pb->word, &word,
+			    (word & ~PB_CRAMPED) | search_owner_bits(s));
 }
 
 static bool search_try(struct search *s, const struct pageblock *pb,
@@ -107,7 +106,8 @@ static bool search_candidate_try(struct search *s, const struct pageblock *pb,
 
 	s->met |= (word & kind) == (s->expect & kind);
 	if ((word & PB_GRANT_MASK) != s->expect ||
-	    (!shared && word & PB_OWNER) || !frame_in_zone(s, pb))
+	    (!shared && word & PB_OWNER) || cramped_for(word, s->order) ||
+	    !frame_in_zone(s, pb))
 		return false;
 	row = frame_find_run(s, pb);
 	if (row < pageblock_nr_rows(s->m)) {
@@ -115,8 +115,7 @@ static bool search_candidate_try(struct search *s, const struct pageblock *pb,
 			frame_prefetch(s, pb);
 		return search_own(s, pb, word) && search_try(s, pb, row);
 	}
-	if (!(word & PB_OWNER) && pageblock_full(s->m, pb))
-		pageblock_mark_full(s->m, pb);
+	tight_none(s, pb, word);
 	return false;
 }
 
@@ -143,7 +142,8 @@ static uint64_t open_grant(const struct search *s)
 {
 	if (s->order == s->m->layout.pageblock_order)
 		return PB_HUGE | (s->expect & PB_UNMOVABLE);
-	return s->expect | (s->order ? PB_RUNS : 0) | search_owner_bits(s);
+	return s->expect | (s->order ? PB_RUNS | PB_FOR_RUNS : 0) |
+	       search_owner_bits(s);
 }
 
 static bool search_whole(const struct search *s)
@@ -391,7 +391,7 @@ static bool search_tight(struct search *s)
 {
 	struct tight t = {.order = TIGHT_NONE};
 
-	tight_find(s, search_from(s, SEARCH_PARTIAL), SEARCH_NEAR, &t);
+	tight_find(s, search_from(s, SEARCH_PARTIAL), &t);
 	if (t.order == TIGHT_NONE || !search_own(s, &t.pb, t.word))
 		return false;
 	if (!s->order)
@@ -405,7 +405,7 @@ static bool search_near(struct search *s)
 	/* Below a limit not every hole will do. */
 	return s->limit_pfn == MHP_PFN_NONE
 		       ? !search_whole(s) && search_tight(s)
-		       : search_own_kind(s, SEARCH_PARTIAL, SEARCH_NEAR);
+		       : search_own_kind(s, SEARCH_PARTIAL, TIGHT_NEAR);
 }
 
 static bool search_zone_free(struct search *s)

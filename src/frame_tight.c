@@ -2,7 +2,10 @@
 /* The smallest hole that will do; see frame_tight.h. */
 #include "frame_tight.h"
 
+#include "cramped.h"
+#include "cursor.h"
 #include "room.h"
+#include "section.h"
 
 /* Pageblocks that are looked at when there is a hole, but not of that size. */
 #define TIGHT_LOOKS 64
@@ -28,6 +31,10 @@ uint64_t tight_row(uint64_t used, unsigned int order, unsigned int align,
 	*hole = runs ? order : TIGHT_NONE;
 	if (!runs || align > order)
 		return runs;
+	if (!used) {
+		*hole = ROW_ORDER;
+		return runs;
+	}
 	for (o = order; o < ROW_ORDER; o++) {
 		uint64_t larger = frame_row_runs(used, o + 1, o + 1);
 
@@ -103,29 +110,53 @@ static unsigned int tight_hole(const struct search *s,
 	return best == ROW_ORDER ? tight_rows(s, pb, row) : best;
 }
 
-static void tight_try(const struct search *s, const struct pageblock *pb,
-		      struct tight *t)
+void tight_none(const struct search *s, const struct pageblock *pb,
+		uint64_t word)
 {
-	uint64_t word = mhp_port_load(pb->word);
+	if (word & PB_OWNER)
+		return;
+	if (pageblock_full(s->m, pb))
+		pageblock_mark_full(s->m, pb);
+	else if (s->align == s->order)
+		cramped_say(s->m, pb, word, s->order);
+}
+
+/* Whether the word of a pageblock says that it may serve us. */
+static bool tight_serves(const struct search *s, uint64_t word)
+{
 	uint64_t owner = word & PB_OWNER;
+
+	return (word & PB_GRANT_MASK) == s->expect &&
+	       (!owner || (s->cursor && owner == s->owner << PB_OWNER_SHIFT));
+}
+
+static void tight_try(const struct search *s, struct mhp_block *blk,
+		      uint32_t index, struct tight *t)
+{
+	const mhp_word_t *at = pageblock_word(s->m, blk, index);
+	uint64_t word = mhp_port_load(at), kind = PB_SMALL | PB_UNMOVABLE;
+	struct pageblock pb;
 	unsigned int hole;
 	uint32_t row = 0;
 
-	if ((word & PB_GRANT_MASK) != s->expect ||
-	    (owner && (!s->cursor || owner != s->owner << PB_OWNER_SHIFT)) ||
-	    !frame_in_zone(s, pb))
+	t->met |= (word & kind) == (s->expect & kind);
+	if (!tight_serves(s, word))
 		return;
 	t->nr++;
-	hole = tight_hole(s, pb, &row);
-	/* What the hints have missed, so that the next one need not look. */
-	if (hole == TIGHT_NONE && !owner && pageblock_full(s->m, pb))
-		pageblock_mark_full(s->m, pb);
-	if (hole < t->order)
-		*t = (struct tight){.pb = *pb,
-				    .word = word,
-				    .row = row,
-				    .order = hole,
-				    .nr = t->nr};
+	if (cramped_for(word, s->order) || at == t->spent)
+		return;
+	pb = pageblock_at(s->m, blk, index);
+	if (!frame_in_zone(s, &pb))
+		return;
+	hole = tight_hole(s, &pb, &row);
+	if (hole == TIGHT_NONE)
+		tight_none(s, &pb, word);
+	if (hole >= t->order)
+		return;
+	t->pb = pb;
+	t->word = word;
+	t->row = row;
+	t->order = hole;
 }
 
 static bool tight_enough(const struct search *s, const struct tight *t)
@@ -134,24 +165,29 @@ static bool tight_enough(const struct search *s, const struct tight *t)
 	       (t->order < TIGHT_NONE && t->nr >= TIGHT_LOOKS);
 }
 
+/* Pageblocks of a hint word that may have room, as bits. */
+static uint64_t tight_todo(const struct search *s, const struct mhp_block *blk,
+			   uint32_t i)
+{
+	return pageblock_hint_small(s->m, blk, i) &
+	       ~pageblock_hint_full(s->m, blk, i);
+}
+
 /* Return: whether to make do with what there is. */
 static bool tight_look(const struct search *s, struct mhp_block *blk,
 		       struct tight *t)
 {
 	uint32_t i;
 
+	t->met = false;
 	if (!block_grants(block_status(blk)))
 		return false;
 	for (i = 0; i < s->m->layout.nr_hint_words; i++) {
-		uint64_t todo = pageblock_hint_small(s->m, blk, i) &
-				~pageblock_hint_full(s->m, blk, i);
+		uint64_t todo = tight_todo(s, blk, i);
 
 		for (; todo; todo &= todo - 1) {
-			struct pageblock pb = pageblock_at(
-				s->m, blk,
-				i * 64 + (uint32_t)__builtin_ctzll(todo));
-
-			tight_try(s, &pb, t);
+			tight_try(s, blk,
+				  i * 64 + (uint32_t)__builtin_ctzll(todo), t);
 			if (tight_enough(s, t))
 				return true;
 		}
@@ -170,34 +206,87 @@ static uint32_t tight_range(const struct search *s, mhp_pfn_t pfn,
 	       (blk = room_next(s->m, s->node, s->zone, kind, pfn, end_pfn))) {
 		if (tight_look(s, blk, t))
 			return 0;
-		room_doubt(s->m, blk, kind);
+		if (!t->met)
+			room_doubt(s->m, blk, kind);
 		pfn = blk->start_pfn + s->m->layout.block_pages;
 		most--;
 	}
 	return most;
 }
 
-void tight_find(const struct search *s, mhp_pfn_t from_pfn, uint32_t most,
-		struct tight *t)
+/* The cursor's pageblock, if that was looked through before it came to this. */
+static const mhp_word_t *tight_spent(const struct search *s,
+				     struct mhp_block *blk)
 {
+	mhp_pfn_t pfn = mhp_port_load(&s->cursor->row_pfn);
+
+	if (s->order <= s->m->layout.row_order ||
+	    mhp_port_load(&s->cursor->order) != s->order ||
+	    (pfn ^ blk->start_pfn) >> s->m->layout.block_order)
+		return NULL;
+	return pageblock_of(s->m, blk, pfn).word;
+}
+
+/* The block of the cursor, without asking which ones have room.
+ * Return: whether to make do with what there is. */
+static bool tight_own(const struct search *s, mhp_pfn_t *pfn, uint32_t *most,
+		      struct tight *t)
+{
+	struct mhp_block *blk = s->cursor ? section_block(s->m, *pfn) : NULL;
+	uint64_t status;
+
+	if (!blk)
+		return false;
+	status = block_status(blk);
+	if (block_has(status, BLOCK_MANY) || block_node(status) != s->node ||
+	    block_zone(status) != s->zone)
+		return false;
+	t->spent = tight_spent(s, blk);
+	if (tight_look(s, blk, t))
+		return true;
+	*most -= t->met;
+	*pfn += s->m->layout.block_pages;
+	return false;
+}
+
+void tight_find(const struct search *s, mhp_pfn_t from_pfn, struct tight *t)
+{
+	mhp_pfn_t pfn = from_pfn;
+	uint32_t most = TIGHT_NEAR;
 	struct mhp_block *blk;
 
-	most = tight_range(s, from_pfn, s->m->max_pfn, most, t);
-	most = tight_range(s, 0, from_pfn, most, t);
+	if (tight_own(s, &pfn, &most, t))
+		return;
+	most = tight_range(s, pfn, s->m->max_pfn, most, t);
+	if (most)
+		most = tight_range(s, 0, from_pfn, most, t);
 	for (blk = s->m->many; most && blk; blk = blk->next)
 		if (tight_look(s, blk, t))
 			break;
 }
 
+/* Whether it was the next one for the pageblock that the cursor comes from. */
+static bool tight_is_fetched(const struct search *s, const struct tight *t,
+			     uint64_t todo)
+{
+	mhp_pfn_t pfn = mhp_port_load(&s->cursor->row_pfn);
+	uint64_t from = (pfn - t->pb.blk->start_pfn) >>
+			s->m->layout.pageblock_order;
+	uint64_t before = (UINT64_C(1) << t->pb.index % 64) - 1;
+
+	return from < t->pb.index && from / 64 == t->pb.index / 64 &&
+	       !(todo & before & UINT64_MAX << from % 64 << 1);
+}
+
 void tight_fetch(const struct search *s, const struct tight *t)
 {
 	uint32_t i = t->pb.index / 64, bit = t->pb.index % 64;
-	uint64_t todo = pageblock_hint_small(s->m, t->pb.blk, i) &
-			~pageblock_hint_full(s->m, t->pb.blk, i) &
-			(UINT64_MAX << bit << 1);
+	uint64_t todo = tight_todo(s, t->pb.blk, i);
 	struct pageblock next;
 
-	frame_prefetch(s, &t->pb);
+	if (!s->cursor || !tight_is_fetched(s, t, todo))
+		frame_prefetch(s, &t->pb);
+	todo &= UINT64_MAX << bit << 1;
 	if (!todo)
 		return;
 	next = pageblock_at(s->m, t->pb.blk,

@@ -2,6 +2,7 @@
 /* Words, rows and hints of pageblocks; rules R1 to R9 in pageblock.h. */
 #include "pageblock.h"
 
+#include "cramped.h"
 #include "room.h"
 
 static mhp_word_t *hint_word(const struct mhp_block *blk, uint64_t offset,
@@ -261,9 +262,14 @@ void pageblock_close(struct mhp *m, const struct pageblock *pb, bool owned_too)
 void pageblock_after_free(struct mhp *m, const struct pageblock *pb,
 			  uint64_t old, uint64_t now)
 {
+	uint64_t word;
+
 	if ((old & m->layout.row_mask) == m->layout.row_mask)
 		pageblock_clear_full(m, pb);
-	if (now == 0 || mhp_port_load_seq(pb->word) & PB_MIXED)
+	word = mhp_port_load_seq(pb->word);
+	if (word & PB_CRAMPED)
+		cramped_after_free(m, pb, word, now);
+	if (now == 0 || word & PB_MIXED)
 		pageblock_close(m, pb, false);
 }
 
@@ -282,10 +288,13 @@ void pageblock_let_go(struct mhp *m, const struct pageblock *pb, uint64_t owner)
 	while ((word & PB_OWNER) == owner << PB_OWNER_SHIFT &&
 	       !mhp_port_cas(pb->word, &word, word & ~PB_OWNER))
 		mhp_port_relax();
-	if (pageblock_full(m, pb))
+	if (pageblock_full(m, pb)) {
 		pageblock_mark_full(m, pb);
-	else
+		/* Where all pages are kept or bad, full is empty too. */
+		if (LIKELY(!(word & PB_MIXED)))
+			return;
+	} else {
 		pageblock_clear_full(m, pb);
-	/* Where all pages are bad, full is empty too. */
+	}
 	pageblock_close(m, pb, false);
 }

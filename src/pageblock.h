@@ -25,7 +25,8 @@
  * R5 an undo bit of a latecomer may stand in any pageblock for a moment; it
  *    withholds a page and does no harm.
  * R6 hints are set and then verified by looking again; who changes the truth
- *    looks at the hint afterwards. They never decide anything.
+ *    looks at the hint afterwards. They never decide anything. One of them is
+ *    in the word: cramped.h.
  * R7 tail bits are set after the grant and cleared before the row bits: a free
  *    page has none.
  * R8 ownership by a cursor is a preference: anyone may use any row. A free that
@@ -61,12 +62,16 @@
 #define PB_CONT (UINT64_C(1) << 11)   /* continues the pageblock before it */
 /* all but the first page that hold its descriptors are lent: lent.h */
 #define PB_LENT (UINT64_C(1) << 12)
-#define PB_GUESTS (UINT64_C(1) << 13) /* has lent pages: movable data only */
+#define PB_GUESTS (UINT64_C(1) << 13)	/* has lent pages: movable data only */
+#define PB_FOR_RUNS (UINT64_C(1) << 14) /* opened for orders above 0 */
 #define PB_OWNER_SHIFT 16
 #define PB_OWNER (UINT64_C(0xffff) << PB_OWNER_SHIFT)
 
 #define PB_WITHHELD_SHIFT 32 /* how many of its last pages are withheld */
 #define PB_WITHHELD (UINT64_C(0xfffff) << PB_WITHHELD_SHIFT)
+
+#define PB_CRAMPED_SHIFT 52 /* no room for this order: cramped.h; 0: unknown */
+#define PB_CRAMPED (UINT64_C(0xfff) << PB_CRAMPED_SHIFT)
 
 /* What a word keeps when what is in its pageblock is freed. */
 #define PB_LASTING (PB_USED | PB_MIXED | PB_LENT | PB_GUESTS | PB_WITHHELD)
@@ -89,6 +94,13 @@ struct pageblock {
 	mhp_word_t *tails; /* likewise */
 };
 
+static inline mhp_word_t *
+pageblock_word(const struct mhp *m, const struct mhp_block *blk, uint32_t index)
+{
+	return (mhp_word_t *)(void *)(blk->state + m->layout.word_offset +
+				      index * UINT64_C(8));
+}
+
 static inline struct pageblock
 pageblock_at(const struct mhp *m, struct mhp_block *blk, uint32_t index)
 {
@@ -99,8 +111,7 @@ pageblock_at(const struct mhp *m, struct mhp_block *blk, uint32_t index)
 	return (struct pageblock){
 		.blk = blk,
 		.index = index,
-		.word = (mhp_word_t *)(void *)(state + l->word_offset +
-					       index * UINT64_C(8)),
+		.word = pageblock_word(m, blk, index),
 		.rows = (mhp_word_t *)(void *)(state + l->row_offset +
 					       row_bytes),
 		.tails = (mhp_word_t *)(void *)(state + l->tail_offset +

@@ -35,7 +35,7 @@ static void recast_rows(struct mhp *m, const struct pageblock *pb, uint64_t nr)
 static void recast_to_some(struct mhp *m, const struct pageblock *pb,
 			   uint64_t nr, uint64_t word)
 {
-	word &= ~(PB_DEAD | PB_MIXED);
+	word &= ~(PB_DEAD | PB_MIXED | PB_CRAMPED);
 	if (word & PB_USED) {
 		recast_rows(m, pb, nr);
 		word |= pageblock_is_mixed(m, pb) ? PB_MIXED : 0;

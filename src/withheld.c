@@ -6,6 +6,7 @@
 #include "withheld.h"
 
 #include "block.h"
+#include "cramped.h"
 #include "grace.h"
 #include "libc.h"
 
@@ -232,6 +233,7 @@ static void lower_in_use(struct mhp *m, const struct pageblock *pb,
 	if (!pageblock_is_mixed(m, pb))
 		mhp_port_and(pb->word, ~PB_MIXED);
 	pageblock_clear_full(m, pb);
+	cramped_forget(pb);
 	pageblock_close(m, pb, false);
 }
 
