@@ -31,13 +31,14 @@ static inline uint64_t run_find(const struct search *s, uint64_t used)
 }
 
 /* Whether the rows of a run from @row on look free. */
-static bool run_rows_free(const struct search *s, const struct pageblock *pb,
-			  uint32_t row)
+static inline bool run_rows_free(const struct search *s,
+				 const struct pageblock *pb, uint32_t row)
 {
-	uint32_t i;
+	const mhp_word_t *at = &pb->rows[row];
+	const mhp_word_t *end = at + run_nr_rows(s->order);
 
-	for (i = 0; i < run_nr_rows(s->order); i++)
-		if (mhp_port_load(&pb->rows[row + i]))
+	while (at < end)
+		if (mhp_port_load(at++))
 			return false;
 	return true;
 }
@@ -78,9 +79,22 @@ static mhp_pfn_t run_pfn(const struct search *s, const struct pageblock *pb,
 	       ((uint64_t)row << s->m->layout.row_order) + bit;
 }
 
-static void run_remember(const struct search *s, const struct pageblock *pb,
-			 uint32_t row)
+/* R7: who holds the bits of rows from @row on, of the first of them @mask. */
+static void run_set_tails(const struct search *s, const struct pageblock *pb,
+			  uint32_t row, uint64_t mask)
 {
+	uint32_t end = row + run_nr_rows(s->order);
+
+	frame_set_tails(&pb->tails[row], mask, mask & (mask - 1));
+	while (++row < end)
+		mhp_port_store_release(&pb->tails[row], UINT64_MAX);
+}
+
+/* R7, and the descriptor: what follows a grant. */
+static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
+				 uint32_t row, uint64_t mask)
+{
+	unsigned int bit = (unsigned int)__builtin_ctzll(mask);
 	mhp_pfn_t pfn = run_pfn(s, pb, row, 0);
 	struct place place = {
 		.pfn = pfn,
@@ -89,28 +103,16 @@ static void run_remember(const struct search *s, const struct pageblock *pb,
 		.desc = (uint8_t *)desc_word(s->m, pb->blk, pfn),
 		.epoch = s->epoch,
 	};
+	uint8_t *at = place.desc + bit * s->m->layout.descriptor_bytes;
 
-	cursor_move(s->m, s->cursor, s->owner, &place);
-}
-
-/* R7, and the descriptor: what follows a grant. */
-static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
-				 uint32_t row, uint64_t mask)
-{
-	uint32_t i;
-
-	if (s->order) {
-		frame_set_tails(&pb->tails[row], mask, mask & (mask - 1));
-		for (i = 1; i < run_nr_rows(s->order); i++)
-			frame_set_tails(&pb->tails[row + i], mask, mask);
-	}
-	s->pfn = run_pfn(s, pb, row, (unsigned int)__builtin_ctzll(mask));
-	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
+	if (s->order)
+		run_set_tails(s, pb, row, mask);
+	s->pfn = pfn + bit;
+	mhp_port_store((mhp_word_t *)(void *)at, s->desc);
 	__builtin_prefetch(
-		desc_word(s->m, pb->blk, s->pfn + (UINT64_C(1) << s->order)),
-		1);
+		at + ((size_t)s->m->layout.descriptor_bytes << s->order), 1);
 	if (s->cursor) {
-		run_remember(s, pb, row);
+		cursor_move(s->m, s->cursor, s->owner, &place);
 		if (s->order)
 			mhp_port_store(&s->cursor->order, s->order);
 	}
