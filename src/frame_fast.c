@@ -337,9 +337,10 @@ HOT int mhp_frame_alloc(struct mhp *m, const struct mhp_request *request,
 	uint32_t page;
 	uint64_t old;
 	struct place p;
+	void *section;
 
 	if (UNLIKELY(!request_is_plain(m, request, &single_may) ||
-		     !mhp_port_read_try()))
+		     !mhp_port_read_try(&section)))
 		return any_alloc(m, request, pfn);
 	c = cursor_of(m, cursor_cpu(m), request, CURSOR_SINGLE);
 	/* One address, not the three that it is the sum of. */
@@ -359,10 +360,10 @@ HOT int mhp_frame_alloc(struct mhp *m, const struct mhp_request *request,
 	*pfn = p.pfn + page;
 	mhp_port_store(place_desc(m, &p, page),
 		       desc_make(request->owner, request->cookie));
-	mhp_port_read_done();
+	mhp_port_read_done(section);
 	return 0;
 elsewhere:
-	mhp_port_read_done();
+	mhp_port_read_done(section);
 	return any_alloc(m, request, pfn);
 }
 
@@ -446,8 +447,9 @@ single_give(struct mhp *m, mhp_pfn_t pfn, uint64_t mask, bool one,
 	mhp_word_t *row, *word;
 	struct mhp_block *blk;
 	uint64_t off = pfn & (l->block_pages - 1), old, now;
+	void *section;
 
-	if (UNLIKELY(!mhp_port_read_try()))
+	if (UNLIKELY(!mhp_port_read_try(&section)))
 		return slow(m, pfn);
 	blk = section_block(m, pfn);
 	if (UNLIKELY(!blk || !block_grants(block_status(blk))))
@@ -464,10 +466,10 @@ single_give(struct mhp *m, mhp_pfn_t pfn, uint64_t mask, bool one,
 		goto refuse;
 	if (UNLIKELY(now == 0 || old == l->row_mask))
 		return single_edge(m, blk, pfn, old, now);
-	mhp_port_read_done();
+	mhp_port_read_done(section);
 	return 0;
 refuse:
-	mhp_port_read_done();
+	mhp_port_read_done(section);
 	return slow(m, pfn);
 }
 

@@ -11,14 +11,16 @@
 
 /* A port need not have the short way into a section. */
 #ifndef MHP_PORT_READ_TRY
-static inline bool mhp_port_read_try(void)
+static inline bool mhp_port_read_try(void **section)
 {
 	mhp_port_read_lock();
+	*section = NULL;
 	return true;
 }
 
-static inline void mhp_port_read_done(void)
+static inline void mhp_port_read_done(void *section)
 {
+	(void)section;
 	mhp_port_read_unlock();
 }
 #endif

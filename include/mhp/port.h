@@ -32,11 +32,12 @@
  *	a read-side section: nests, does not block; ops->synchronize waits for
  *	all that were open. Preemption off in a kernel, RCU in a process.
  *
- * bool mhp_port_read_try(void)
- * void mhp_port_read_done(void)
+ * bool mhp_port_read_try(void **section)
+ * void mhp_port_read_done(void *section)
  *	optional, with MHP_PORT_READ_TRY defined: the same for a section that
- *	opens no other; may refuse. For those who open one with fewer
- *	instructions if that need not call a function
+ *	opens no other; may refuse. What it stores in section is for _done. For
+ *	those who open one with fewer instructions if that need not call a
+ *	function
  *
  * unsigned int mhp_port_cpu(void)
  *	a hint which cursor to use; any number; need not be stable

@@ -37,8 +37,10 @@
 #define WAIT_SLEEP_NS 20000
 
 struct mhp_hosted_record mhp_hosted_nobody = {.section = MHP_HOSTED_SLOW};
-__thread struct mhp_hosted_record *mhp_hosted_self
-	__attribute__((tls_model("initial-exec"))) = &mhp_hosted_nobody;
+__thread struct mhp_hosted_thread mhp_hosted_self
+	__attribute__((tls_model("initial-exec"))) = {
+		.record = &mhp_hosted_nobody,
+};
 
 static struct mhp_hosted_record *registry_head; /* [registry], then release */
 static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -132,7 +134,7 @@ static void thread_detach(void *record_of_thread)
 {
 	struct mhp_hosted_record *record = record_of_thread;
 
-	mhp_hosted_self = &mhp_hosted_nobody;
+	mhp_hosted_self.record = &mhp_hosted_nobody;
 	registry_lock();
 	record->taken = false;
 	registry_unlock();
@@ -186,7 +188,8 @@ static struct mhp_hosted_record *thread_attach(void)
 	record = record_take();
 	if (pthread_setspecific(registry_key, record))
 		mhp_hosted_panic(__FILE__, __LINE__, "no memory for a thread");
-	mhp_hosted_self = record;
+	mhp_hosted_self.record = record;
+	mhp_hosted_self.slot = record->slot;
 	return record;
 }
 
@@ -199,7 +202,7 @@ static void section_write(struct mhp_hosted_record *self, unsigned long section)
 
 void mhp_hosted_enter(void)
 {
-	struct mhp_hosted_record *self = mhp_hosted_self;
+	struct mhp_hosted_record *self = mhp_hosted_self.record;
 	unsigned long section;
 
 	if (self == &mhp_hosted_nobody)
@@ -216,7 +219,7 @@ void mhp_hosted_enter(void)
 
 void mhp_hosted_leave(void)
 {
-	struct mhp_hosted_record *self = mhp_hosted_self;
+	struct mhp_hosted_record *self = mhp_hosted_self.record;
 	unsigned long section = __atomic_load_n(&self->section,
 						__ATOMIC_RELAXED);
 

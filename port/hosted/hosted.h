@@ -45,12 +45,18 @@ struct mhp_hosted_record {
 /* What threads have that are not attached: slow, and never in a section. */
 extern MHP_HOSTED_HIDDEN struct mhp_hosted_record mhp_hosted_nobody;
 
+/* What a thread knows of itself. */
+struct mhp_hosted_thread {
+	struct mhp_hosted_record *record;
+	unsigned int slot; /* that of the record: one load less */
+};
+
 /*
- * The record of the calling thread. Initial-exec: an offset from the thread
- * pointer, not a call, also inside the shared library. It takes 8 bytes of the
- * static space for thread locals.
+ * Of the calling thread. Initial-exec: an offset from the thread pointer, not a
+ * call, also inside the shared library. It takes 16 bytes of the static space
+ * for thread locals.
  */
-extern MHP_HOSTED_HIDDEN __thread struct mhp_hosted_record *mhp_hosted_self
+extern MHP_HOSTED_HIDDEN __thread struct mhp_hosted_thread mhp_hosted_self
 	__attribute__((tls_model("initial-exec")));
 
 /* Opens a section in all cases; attaches the thread if need be. Panics without

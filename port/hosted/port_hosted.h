@@ -34,7 +34,7 @@
 
 static inline void mhp_port_read_lock(void)
 {
-	struct mhp_hosted_record *self = mhp_hosted_self;
+	struct mhp_hosted_record *self = mhp_hosted_self.record;
 	unsigned long section = __atomic_load_n(&self->section,
 						__ATOMIC_RELAXED);
 
@@ -47,7 +47,7 @@ static inline void mhp_port_read_lock(void)
 
 static inline void mhp_port_read_unlock(void)
 {
-	struct mhp_hosted_record *self = mhp_hosted_self;
+	struct mhp_hosted_record *self = mhp_hosted_self.record;
 	unsigned long section = __atomic_load_n(&self->section,
 						__ATOMIC_RELAXED);
 
@@ -62,14 +62,16 @@ static inline void mhp_port_read_unlock(void)
 
 #ifdef MHP_HOSTED_FENCE_SECTION
 
-static inline bool mhp_port_read_try(void)
+static inline bool mhp_port_read_try(void **section)
 {
 	mhp_port_read_lock();
+	*section = NULL;
 	return true;
 }
 
-static inline void mhp_port_read_done(void)
+static inline void mhp_port_read_done(void *section)
 {
+	(void)section;
 	mhp_port_read_unlock();
 }
 
@@ -91,22 +93,24 @@ static inline void mhp_hosted_add(unsigned long *word, unsigned long by)
 #endif
 }
 
-static inline bool mhp_port_read_try(void)
+static inline bool mhp_port_read_try(void **section)
 {
-	struct mhp_hosted_record *self = mhp_hosted_self;
-	unsigned long section = __atomic_load_n(&self->section,
-						__ATOMIC_RELAXED);
+	struct mhp_hosted_record *self = mhp_hosted_self.record;
+	unsigned long word = __atomic_load_n(&self->section, __ATOMIC_RELAXED);
 
-	if (MHP_HOSTED_UNLIKELY(section & (MHP_HOSTED_OPEN | MHP_HOSTED_SLOW)))
+	if (MHP_HOSTED_UNLIKELY(word & (MHP_HOSTED_OPEN | MHP_HOSTED_SLOW)))
 		return false;
 	mhp_hosted_add(&self->section, 1);
+	*section = self;
 	return true;
 }
 
-static inline void mhp_port_read_done(void)
+static inline void mhp_port_read_done(void *section)
 {
+	struct mhp_hosted_record *self = section;
+
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	mhp_hosted_add(&mhp_hosted_self->section, MHP_HOSTED_ROUND - 1);
+	mhp_hosted_add(&self->section, MHP_HOSTED_ROUND - 1);
 }
 
 #endif
@@ -114,13 +118,13 @@ static inline void mhp_port_read_done(void)
 
 static inline bool mhp_hosted_in_section(void)
 {
-	return mhp_hosted_self->section & MHP_HOSTED_OPEN;
+	return mhp_hosted_self.record->section & MHP_HOSTED_OPEN;
 }
 
-/* Nobody's is 0: a hint, and not worth a test. */
+/* That of nobody is 0, or was that of this thread: a hint. */
 static inline unsigned int mhp_port_cpu(void)
 {
-	return mhp_hosted_self->slot;
+	return mhp_hosted_self.slot;
 }
 
 static inline uintptr_t mhp_port_self(void)
