@@ -323,7 +323,7 @@ inline clear_row()
 /* ---- what a processor does next ---- */
 
 /* How a processor allocates, one way at a time. */
-#define FAST 1	  /* single_take(): one row */
+#define FAST 1	  /* frame_singles(): one row */
 #define REST 2	  /* search_cursor_rest() */
 #define SHARED 3  /* search_partial() */
 #define TOO 4	  /* search_zone_unmovable() */
@@ -331,7 +331,7 @@ inline clear_row()
 #define EMPTIED 6 /* search_emptied() */
 #define NEXT 7	  /* search_cursor_whole() */
 #define GIVE 8	  /* it frees */
-#define PLACE 9	  /* single_take(), by cursor_place() */
+#define PLACE 9	  /* mhp_frame_alloc(), by cursor_read() */
 
 /* Where to go on after closing. */
 #define DONE 0

@@ -117,7 +117,7 @@ by_index:
 	:: else -> goto done
 	fi;
 
-search_rest: /* single_take(), search_cursor_rest() */
+search_rest: /* single_near(), search_cursor_rest() */
 	if
 #ifdef MUTANT_CLAIM_UNSEEN
 	:: true

@@ -43,6 +43,8 @@ static void altmap_layout_state(struct layout *l)
 							      sizeof(uint64_t),
 				     LINE_BYTES);
 	l->tail_offset = altmap_align(l->row_offset + row_bytes, LINE_BYTES);
+	l->tails_from_row = (l->tail_offset - l->row_offset) /
+			    sizeof(mhp_word_t);
 	l->state_bytes = altmap_align(l->tail_offset + row_bytes, LINE_BYTES);
 }
 

@@ -13,18 +13,27 @@ void cursor_init(struct cursor *c)
 	mhp_port_store(&c->epoch, GRACE_NEVER);
 }
 
-void cursor_remember(struct cursor *c, const struct place *p)
+void cursor_remember(const struct mhp *m, struct cursor *c,
+		     const struct mhp_request *request, const struct place *p)
 {
 	uint64_t version = mhp_port_load(&c->version);
+	uint64_t epoch = p->epoch;
 
 	if (version & 1 || !mhp_port_cas(&c->version, &version, version + 1))
 		return;
+	/* Looked at after the epoch: an owner who goes now ends that. What the
+	 * engine asks for itself others must not. */
+	if (UNLIKELY(!frame_owner_may(m, request)))
+		epoch = GRACE_NEVER;
 	/* Each behind the one before: nobody sees them with the old version. */
 	mhp_port_store_release(&c->start_pfn, p->pfn);
 	mhp_port_store_ptr(&c->row, p->row);
 	mhp_port_store_ptr(&c->word, p->word);
 	mhp_port_store_ptr(&c->desc, p->desc);
-	mhp_port_store_release(&c->epoch, p->epoch);
+	mhp_port_store_release(&c->request[0], cursor_word(request, 0));
+	mhp_port_store_release(&c->request[1], cursor_word(request, 1));
+	mhp_port_store_release(&c->epoch, epoch);
+	mhp_port_store(&c->skip, 0);
 	mhp_port_store_release(&c->version, version + 2);
 }
 
@@ -48,13 +57,14 @@ static bool place_find(const struct mhp *m, mhp_pfn_t row_pfn, uint64_t expect,
 	return true;
 }
 
-bool cursor_find(const struct mhp *m, struct cursor *c, uint64_t expect,
-		 struct place *p)
+bool cursor_find(const struct mhp *m, struct cursor *c,
+		 const struct mhp_request *request, struct place *p)
 {
 	p->epoch = grace_epoch(m);
-	if (!place_find(m, mhp_port_load(&c->row_pfn), expect, p))
+	if (!place_find(m, mhp_port_load(&c->row_pfn), frame_expect(request),
+			p))
 		return false;
-	cursor_remember(c, p);
+	cursor_remember(m, c, request, p);
 	return true;
 }
 
@@ -73,20 +83,11 @@ bool cursor_freed(const struct mhp *m, struct cursor *c, uint64_t expect,
  * remembering. */
 #define CURSOR_LARGE 5
 
-/* The row @by rows further on, of the same pageblock. */
-static void place_go(const struct mhp *m, struct place *p, int64_t by)
-{
-	int64_t nr_pages = by * ((int64_t)1 << m->layout.row_order);
-
-	p->row += by;
-	p->pfn += (uint64_t)nr_pages;
-	p->desc += nr_pages * m->geometry.descriptor_bytes;
-}
-
-bool cursor_next_row(const struct mhp *m, struct cursor *c, unsigned int order,
-		     struct place *p)
+bool cursor_next_row(const struct mhp *m, struct cursor *c,
+		     const struct mhp_request *request, struct place *p)
 {
 	const struct layout *l = &m->layout;
+	unsigned int order = request->order;
 	uint32_t nr_rows = pageblock_nr_rows(m), i;
 	uint32_t row = (uint32_t)(p->pfn & (l->pageblock_pages - 1)) >>
 		       l->row_order;
@@ -99,16 +100,17 @@ bool cursor_next_row(const struct mhp *m, struct cursor *c, unsigned int order,
 
 		if (used == UINT64_MAX || !frame_row_runs(used, order, order))
 			continue;
-		place_go(m, p, by);
+		cursor_go(m, p, by);
 		/* A row is soon full of large runs: looking is cheaper. */
 		if (order < CURSOR_LARGE)
-			cursor_remember(c, p);
+			cursor_remember(m, c, request, p);
 		return true;
 	}
 	return false;
 }
 
 void cursor_move_whole(const struct mhp *m, struct cursor *c,
+		       const struct mhp_request *request,
 		       const struct pageblock *pb, uint64_t epoch)
 {
 	struct pageblock first = pageblock_at(m, pb->blk,
@@ -122,7 +124,7 @@ void cursor_move_whole(const struct mhp *m, struct cursor *c,
 		.epoch = epoch,
 	};
 
-	cursor_remember(c, &p);
+	cursor_remember(m, c, request, &p);
 	mhp_port_store(&c->row_pfn, pageblock_pfn(m, pb));
 }
 
@@ -136,13 +138,14 @@ static void cursor_let_go(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 	gate_leave(m, gated);
 }
 
-void cursor_move(struct mhp *m, struct cursor *c, uint64_t owner,
+void cursor_move(struct mhp *m, struct cursor *c,
+		 const struct mhp_request *request, uint64_t owner,
 		 const struct place *to)
 {
 	mhp_pfn_t old = mhp_port_load(&c->row_pfn);
 	struct mhp_block *blk;
 
-	cursor_remember(c, to);
+	cursor_remember(m, c, request, to);
 	do {
 		if (old == to->pfn)
 			return;

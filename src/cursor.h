@@ -9,7 +9,9 @@
  * So that the common case need not go through the index of sections, a cursor
  * also remembers the addresses that belong to a row. They are good until the
  * engine begins to wait for readers: memory that goes away, or moves, does so
- * only behind such a wait (grace.h).
+ * only behind such a wait (grace.h). With them it remembers what the request
+ * said for which they were found: one that says the same is valid, too, and
+ * need not be checked again. Where an owner goes an epoch ends.
  *
  *   version is even and stays ─► epoch is still that of the engine ─► use them
  *
@@ -28,16 +30,19 @@
 
 #include "frame.h"
 #include "grace.h"
+#include "libc.h"
 
 struct cursor {
-	mhp_word_t row_pfn; /* a row of the pageblock that it prefers;
-			       MHP_PFN_NONE: nowhere */
-	mhp_word_t version; /* of what follows; odd: somebody writes it */
+	mhp_word_t version; /* of this line; odd: somebody writes it */
 	mhp_word_t epoch;
 	mhp_word_t start_pfn; /* of the row */
 	void *row;
-	void *word; /* of its pageblock */
-	void *desc; /* of start_pfn */
+	void *word;	       /* of its pageblock */
+	void *desc;	       /* of start_pfn */
+	mhp_word_t request[2]; /* how a valid one begins */
+
+	mhp_word_t row_pfn; /* a row of the pageblock that it prefers;
+			       MHP_PFN_NONE: nowhere */
 	union {
 		/* single pages: one that this processor freed in a row that was
 		 * full; MHP_PFN_NONE: none, or used again */
@@ -46,10 +51,12 @@ struct cursor {
 		 * searched for, not taken next to it */
 		mhp_word_t order;
 	};
-};
+	mhp_word_t skip; /* runs: pages behind start_pfn, in whole rows, where
+			    there was no room */
+} __attribute__((aligned(64)));
 
-_Static_assert(sizeof(void *) != 8 || sizeof(struct cursor) == 64,
-	       "a cursor is one cache line");
+_Static_assert(sizeof(void *) != 8 || offsetof(struct cursor, row_pfn) == 64,
+	       "what fast paths read is one cache line");
 
 /* Those of a processor for a preferred node. Powers of two, here and in their
  * number: finding one takes shifts. */
@@ -80,27 +87,53 @@ static inline unsigned int cursor_cpu(const struct mhp *m)
 	return mhp_port_cpu() & m->cpu_mask;
 }
 
-/** cursor_of() - the one for a request of a class */
+/** cursor_of() - the one for a request of a class; of an invalid one, any */
 static inline struct cursor *cursor_of(const struct mhp *m, unsigned int cpu,
 				       const struct mhp_request *request,
 				       unsigned int class)
 {
 	uint64_t index = ((uint64_t)cpu << m->cursors_order) +
-			 request->node_plus_1;
+			 (request->node_plus_1 & m->node_mask);
 
-	return &m->cursors[index].of[request->mobility][class];
+	return &m->cursors[index].of[request->mobility & 1][class];
 }
 
-/** cursor_place() - what a cursor remembers; inside a section.
- * Return: whether it is good, for this section. */
-static inline bool cursor_place(const struct mhp *m, const struct cursor *c,
-				struct place *p)
+/** cursor_word() - word @i of what a request says */
+static inline uint64_t cursor_word(const struct mhp_request *request, int i)
 {
-	uint64_t version = mhp_port_load_acquire(&c->version);
+	uint64_t word;
 
-	p->epoch = mhp_port_load_acquire(&c->epoch);
-	if (UNLIKELY(p->epoch != grace_epoch(m) || version & 1))
-		return false;
+	memcpy(&word, (const uint8_t *)request + i * (int)sizeof(word),
+	       sizeof(word));
+	return word;
+}
+
+/** cursor_is_fresh() - whether what a cursor remembers is of this epoch; inside
+ * a section. @version: receives what cursor_read() needs */
+static inline bool cursor_is_fresh(const struct mhp *m, const struct cursor *c,
+				   uint64_t *version)
+{
+	*version = mhp_port_load_acquire(&c->version);
+	return mhp_port_load_acquire(&c->epoch) == grace_epoch(m) &&
+	       !(*version & 1);
+}
+
+/** cursor_differs() - not 0 if a request does not begin as the one for which a
+ * place was found; behind cursor_is_fresh() */
+static inline uint64_t cursor_differs(const struct cursor *c,
+				      const struct mhp_request *request)
+{
+	return (mhp_port_load_acquire(&c->request[0]) ^
+		cursor_word(request, 0)) |
+	       (mhp_port_load_acquire(&c->request[1]) ^
+		cursor_word(request, 1));
+}
+
+/** cursor_read() - what it remembers, but for the epoch; behind those.
+ * Return: whether all that was read belongs together. */
+static inline bool cursor_read(const struct cursor *c, uint64_t version,
+			       struct place *p)
+{
 	p->pfn = mhp_port_load_acquire(&c->start_pfn);
 	p->desc = mhp_port_load_ptr(&c->desc);
 	p->word = mhp_port_load_ptr(&c->word);
@@ -108,15 +141,39 @@ static inline bool cursor_place(const struct mhp *m, const struct cursor *c,
 	return LIKELY(version == mhp_port_load(&c->version));
 }
 
-/** cursor_remember() - the cursor leads there; @p->epoch is from before it was
- * found */
-void cursor_remember(struct cursor *c, const struct place *p);
+/** cursor_place() - what a cursor remembers; inside a section.
+ * Return: whether it is good, for this section. */
+static inline bool cursor_place(const struct mhp *m, const struct cursor *c,
+				struct place *p)
+{
+	uint64_t version;
+
+	if (UNLIKELY(!cursor_is_fresh(m, c, &version)))
+		return false;
+	p->epoch = grace_epoch(m);
+	return cursor_read(c, version, p);
+}
+
+/** cursor_go() - to the row @by rows further on, of the same pageblock */
+static inline void cursor_go(const struct mhp *m, struct place *p, int64_t by)
+{
+	int64_t nr_pages = by * ((int64_t)1 << m->layout.row_order);
+
+	p->row += by;
+	p->pfn += (uint64_t)nr_pages;
+	p->desc += nr_pages * m->geometry.descriptor_bytes;
+}
+
+/** cursor_remember() - the cursor leads there, for a request that was checked;
+ * @p->epoch is from before it was found */
+void cursor_remember(const struct mhp *m, struct cursor *c,
+		     const struct mhp_request *request, const struct place *p);
 
 /** cursor_find() - look up what the cursor's pfn leads to, and remember it;
- * inside a section. @expect: what its pageblock must grant.
+ * inside a section.
  * Return: false if it leads nowhere, or there is nothing for us. */
-bool cursor_find(const struct mhp *m, struct cursor *c, uint64_t expect,
-		 struct place *p);
+bool cursor_find(const struct mhp *m, struct cursor *c,
+		 const struct mhp_request *request, struct place *p);
 
 /** cursor_freed() - the row of the page that was freed last, once; inside a
  * section. The cursor does not go there. @p: without epoch */
@@ -124,20 +181,22 @@ bool cursor_freed(const struct mhp *m, struct cursor *c, uint64_t expect,
 		  struct place *p);
 
 /** cursor_next_row() - from a row to another one of the same pageblock that has
- * room for an aligned run of that order, at most a row, and remember it.
+ * room for what is asked for, at most a row, and remember it.
  * Return: false if there is none. */
-bool cursor_next_row(const struct mhp *m, struct cursor *c, unsigned int order,
-		     struct place *p);
+bool cursor_next_row(const struct mhp *m, struct cursor *c,
+		     const struct mhp_request *request, struct place *p);
 
 /** cursor_move_whole() - a cursor of whole pageblocks goes to one that was just
  * taken; it remembers the line of words that this one is in.
  * @epoch: GRACE_NEVER: it does not, since the next one has to be asked for */
 void cursor_move_whole(const struct mhp *m, struct cursor *c,
+		       const struct mhp_request *request,
 		       const struct pageblock *pb, uint64_t epoch);
 
 /** cursor_move() - it goes to another row; lets go of the pageblock that it
  * leaves (R8), so that none is kept without a cursor. @owner: who that is */
-void cursor_move(struct mhp *m, struct cursor *c, uint64_t owner,
+void cursor_move(struct mhp *m, struct cursor *c,
+		 const struct mhp_request *request, uint64_t owner,
 		 const struct place *to);
 
 #endif

@@ -244,6 +244,7 @@ struct layout {
 	uint64_t word_offset;
 	uint64_t row_offset;
 	uint64_t tail_offset;
+	uint64_t tails_from_row;      /* words between those of a row */
 	uint64_t state_bytes;	      /* of a whole block */
 	uint64_t memmap_bytes;	      /* descriptors of a whole block */
 	uint64_t memmap_pages;	      /* the same, rounded up */
@@ -290,6 +291,7 @@ struct mhp {
 					 of two, less 1 */
 	uint32_t cursors_order;	      /* [const] log2 of those of a processor:
 					 at least nr_nodes + 1 */
+	uint64_t node_mask;	      /* [const] so many, less 1 */
 	mhp_word_t owners_for[2];     /* by mobility: owners, a bit each, whose
 					 requests are valid */
 	struct zone *zones;	      /* nr_nodes x MHP_NR_ZONES */

@@ -3,7 +3,8 @@
  * Allocation inside the engine: one request on its way, and the parts of the
  * allocator that call each other.
  *
- *   frame_fast.c     the public calls and their fast paths
+ *   frame_fast.c     the public calls, and the fast paths of single pages
+ *   frame_order.c    the same of runs and whole pageblocks
  *   frame.c          all that is not as simple
  *   frame_row.c      taking and giving bits of one pageblock
  *   frame_whole.c    giving whole pageblocks, and chains of them
@@ -95,10 +96,19 @@ static inline uint64_t frame_row_runs(uint64_t used, unsigned int order,
 		UINT64_C(0x0000000000000001),
 	};
 	uint64_t free = ~used;
-	unsigned int i;
 
-	for (i = 0; i < order; i++)
-		free &= free >> (UINT64_C(1) << i);
+	if (order > 0)
+		free &= free >> 1;
+	if (order > 1)
+		free &= free >> 2;
+	if (order > 2)
+		free &= free >> 4;
+	if (order > 3)
+		free &= free >> 8;
+	if (order > 4)
+		free &= free >> 16;
+	if (order > 5)
+		free &= free >> 32;
 	return free & aligned[align < 6 ? align : 6];
 }
 

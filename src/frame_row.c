@@ -112,7 +112,7 @@ static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
 	__builtin_prefetch(
 		at + ((size_t)s->m->layout.descriptor_bytes << s->order), 1);
 	if (s->cursor) {
-		cursor_move(s->m, s->cursor, s->owner, &place);
+		cursor_move(s->m, s->cursor, s->request, s->owner, &place);
 		if (s->order)
 			mhp_port_store(&s->cursor->order, s->order);
 	}

@@ -202,7 +202,7 @@ static bool open_try(struct search *s, const struct pageblock *pb,
 	s->pfn = pageblock_pfn(s->m, pb);
 	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
 	if (s->cursor)
-		cursor_move_whole(s->m, s->cursor, pb,
+		cursor_move_whole(s->m, s->cursor, s->request, pb,
 				  search_need_not_ask(s, pb->blk)
 					  ? s->epoch
 					  : GRACE_NEVER);

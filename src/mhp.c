@@ -313,6 +313,7 @@ static void init_parts(struct mhp *m, uint8_t *buffer,
 	m->root = (void **)(void *)(buffer + plan.root_offset);
 	m->cursors = (struct cursors *)(void *)(buffer + plan.cursors_offset);
 	m->cursors_order = plan.cursors_order;
+	m->node_mask = (UINT64_C(1) << plan.cursors_order) - 1;
 	m->cpu_mask = plan.nr_cpus - 1;
 	m->zones = (struct zone *)(void *)(buffer + plan.zones_offset);
 	m->node_blocks = (mhp_word_t *)(void *)(buffer +

@@ -178,6 +178,8 @@ int mhp_owner_unregister(struct mhp *m, uint16_t owner)
 		err = MHP_ERR_BUSY;
 	else
 		owner_store(m, owner, NULL, NULL);
+	/* Cursors remember whose requests are valid. */
+	grace_forget(m);
 	mhp_unlock(m);
 	return err;
 }

@@ -188,6 +188,17 @@ static inline uint64_t pageblock_bits_below(uint64_t nr, uint32_t row)
 	return (UINT64_C(1) << (nr - first)) - 1;
 }
 
+/** pageblock_hints_nowhole() - whether a hint says that none is free, or whole,
+ * where a pageblock is */
+static inline bool pageblock_hints_nowhole(const struct mhp *m,
+					   const struct pageblock *pb)
+{
+	uint64_t offset = m->layout.nowhole_offset + pb->index / 64 * 8;
+
+	return mhp_port_load_seq(
+		(mhp_word_t *)(void *)(pb->blk->state + offset));
+}
+
 /** pageblock_first() - first pageblock of a block that is not all memmap */
 static inline uint32_t pageblock_first(const struct mhp *m,
 				       const struct mhp_block *blk)
