@@ -46,31 +46,93 @@ single_claim(const struct mhp *m, mhp_word_t *row, uint32_t nr)
 	return mask;
 }
 
-/* Write down pages of one row, run by run: theirs and the caller's copy. */
+/* Write down @nr pages from @page of a row on: theirs and the caller's copy. */
+static ALWAYS_INLINE void single_write(const struct mhp *m,
+				       const struct place *p, uint32_t page,
+				       uint32_t nr, uint64_t desc,
+				       mhp_pfn_t *pfns)
+{
+	uint8_t *at = (uint8_t *)place_desc(m, p, page);
+	size_t descriptor_bytes = m->layout.descriptor_bytes;
+	mhp_pfn_t pfn = p->pfn + page, end_pfn = pfn + nr;
+
+	for (; pfn < end_pfn; pfn++, at += descriptor_bytes) {
+		*pfns++ = pfn;
+		mhp_port_store((mhp_word_t *)(void *)at, desc);
+	}
+}
+
+/* The pages of @mask, run by run. */
 static uint32_t single_finish(const struct mhp *m, const struct place *p,
 			      uint64_t mask, uint64_t desc, mhp_pfn_t *pfns)
 {
 	uint32_t got = 0, page = 0;
 
-	for (; page < 64 && mask >> page; page++) {
-		uint8_t *at;
+	while (page < 64 && mask >> page) {
+		uint64_t rest;
+		uint32_t nr;
 
 		page += (uint32_t)__builtin_ctzll(mask >> page);
-		at = (uint8_t *)place_desc(m, p, page);
-		for (; page < 64 && mask >> page & 1; page++) {
-			pfns[got++] = p->pfn + page;
-			mhp_port_store((mhp_word_t *)(void *)at, desc);
-			at += m->layout.descriptor_bytes;
-		}
+		rest = ~(mask >> page);
+		nr = rest ? (uint32_t)__builtin_ctzll(rest) : 64;
+		single_write(m, p, page, nr, desc, pfns + got);
+		got += nr;
+		page += nr;
 	}
 	return got;
 }
 
+/* Whether more than four pages are free: a row with fewer is soon full, and
+ * looking on is cheaper than remembering it. */
+static inline bool single_many(uint64_t free)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		free &= free - 1;
+	return free;
+}
+
+/* The first of the rows @from to before @end_row that has free pages. */
+static ALWAYS_INLINE uint32_t single_row(const struct mhp *m,
+					 const mhp_word_t *rows, uint32_t from,
+					 uint32_t end_row)
+{
+	while (from < end_row &&
+	       mhp_port_load(&rows[from]) == m->layout.row_mask)
+		from++;
+	return from;
+}
+
+/* Bits of another row with free pages of the pageblock of @p, which becomes
+ * that row; 0: none has. */
+static ALWAYS_INLINE uint64_t single_scan(const struct mhp *m, struct cursor *c,
+					  const struct mhp_request *r,
+					  uint32_t nr, struct place *p)
+{
+	uint32_t nr_rows = pageblock_nr_rows(m);
+	uint32_t first = (uint32_t)(p->pfn & (m->layout.pageblock_pages - 1)) >>
+			 m->layout.row_order;
+	const mhp_word_t *rows = p->row - first;
+	uint32_t row = single_row(m, rows, first + 1, nr_rows);
+	uint64_t mask;
+
+	if (row == nr_rows)
+		row = single_row(m, rows, 0, first);
+	if (row == first)
+		return 0;
+	cursor_go(m, p, (int64_t)row - first);
+	mask = single_claim(m, p->row, nr);
+	if (mask && single_many(m->layout.row_mask & ~mhp_port_load(p->row)))
+		cursor_remember(m, c, r, p);
+	return mask;
+}
+
 /* Bits of free pages, and where they are. First the row that the cursor leads
  * to, then what was just freed, then the rest of the cursor's pageblock. */
-static uint64_t single_find(struct mhp *m, struct cursor *c,
-			    const struct mhp_request *r, uint32_t nr,
-			    struct place *p)
+static ALWAYS_INLINE uint64_t single_find(struct mhp *m, struct cursor *c,
+					  const struct mhp_request *r,
+					  uint32_t nr, struct place *p)
 {
 	bool led = frame_place(m, c, r, p);
 	uint64_t mask = led ? single_claim(m, p->row, nr) : 0;
@@ -85,29 +147,44 @@ static uint64_t single_find(struct mhp *m, struct cursor *c,
 			return mask;
 		}
 	}
-	while (led && !mask && cursor_next_row(m, c, r, p))
-		mask = single_claim(m, p->row, nr);
-	return mask;
+	return led ? single_scan(m, c, r, nr, p) : 0;
 }
 
-uint32_t frame_singles(struct mhp *m, const struct mhp_request *r, uint32_t nr,
-		       mhp_pfn_t *pfns)
+/* Up to @nr single pages without a search; inside a section. */
+static ALWAYS_INLINE uint32_t single_take(struct mhp *m,
+					  const struct mhp_request *r,
+					  uint32_t nr, mhp_pfn_t *pfns)
 {
 	struct cursor *c = cursor_of(m, cursor_cpu(m), r, CURSOR_SINGLE);
-	uint64_t expect = frame_expect(r), mask;
+	uint64_t mask, desc = desc_make(r->owner, r->cookie);
 	struct place p;
 
 	mask = single_find(m, c, r, nr, &p);
 	if (!mask)
 		return 0;
-	if ((mhp_port_load_seq(p.word) & PB_GRANT_MASK) != expect) {
+	if (UNLIKELY((mhp_port_load_seq(p.word) & PB_GRANT_MASK) !=
+		     frame_expect(r))) {
 		frame_place_undo(m, p.pfn, mask);
 		return 0;
 	}
-	return single_finish(m, &p, mask, desc_make(r->owner, r->cookie), pfns);
+	if (nr > 1)
+		return single_finish(m, &p, mask, desc, pfns);
+	single_write(m, &p, (uint32_t)__builtin_ctzll(mask), 1, desc, pfns);
+	return 1;
 }
 
 /* ---- allocation ---- */
+
+/* The row is full: what was just freed, or is near, or the search. Ends the
+ * section. */
+static __attribute__((noinline)) int
+single_else(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
+{
+	uint32_t got = single_take(m, r, 1, pfn);
+
+	mhp_port_read_unlock();
+	return LIKELY(got) ? 0 : frame_alloc_searched(m, r, pfn);
+}
 
 static __attribute__((noinline)) int
 plain_alloc(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
@@ -115,10 +192,11 @@ plain_alloc(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
 	uint32_t got;
 
 	mhp_port_read_lock();
-	got = r->order ? frame_order_take(m, r, pfn)
-		       : frame_singles(m, r, 1, pfn);
+	if (!r->order)
+		return single_else(m, r, pfn);
+	got = frame_order_take(m, r, pfn);
 	mhp_port_read_unlock();
-	return LIKELY(got) ? 0 : frame_alloc_searched(m, r, pfn);
+	return got ? 0 : frame_alloc_searched(m, r, pfn);
 }
 
 int frame_alloc(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
@@ -145,70 +223,6 @@ single_refused(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn,
 	frame_place_undo(m, row_pfn, mask);
 	mhp_port_read_unlock();
 	return frame_alloc_any(m, r, pfn);
-}
-
-/* A row with so few free pages is soon full: looking on is cheaper than
- * remembering it. */
-#define FEW_PAGES 4
-
-/* One of another row; @old: how that looks. */
-static bool single_from(struct mhp *m, struct cursor *c,
-			const struct mhp_request *r, const struct place *p,
-			uint64_t old, mhp_pfn_t *pfn)
-{
-	uint32_t page = (uint32_t)__builtin_ctzll(~old);
-
-	if (!mhp_port_cas(p->row, &old, old | (old + 1)))
-		return false;
-	if (UNLIKELY((mhp_port_load_seq(p->word) & PB_GRANT_MASK) !=
-		     frame_expect(r))) {
-		frame_place_undo(m, p->pfn, UINT64_C(1) << page);
-		return false;
-	}
-	*pfn = p->pfn + page;
-	mhp_port_store(place_desc(m, p, page), desc_make(r->owner, r->cookie));
-	if (word_popcount(~old & m->layout.row_mask) > FEW_PAGES)
-		cursor_remember(m, c, r, p);
-	return true;
-}
-
-/* One of the other rows of the pageblock that the cursor leads to. */
-static bool single_near(struct mhp *m, struct cursor *c,
-			const struct mhp_request *r, struct place *p,
-			mhp_pfn_t *pfn)
-{
-	uint32_t i, nr_rows = pageblock_nr_rows(m);
-	uint32_t row = (uint32_t)(p->pfn & (m->layout.pageblock_pages - 1)) >>
-		       m->layout.row_order;
-
-	for (i = 1; i < nr_rows; i++) {
-		int64_t by = (int64_t)((row + i) & (nr_rows - 1)) - row;
-		uint64_t old = mhp_port_load(p->row + by);
-
-		if (old == m->layout.row_mask)
-			continue;
-		cursor_go(m, p, by);
-		return single_from(m, c, r, p, old, pfn);
-	}
-	return false;
-}
-
-/* The row is full: what was just freed, or is near, or the search. Ends the
- * section. */
-static __attribute__((noinline)) int
-single_else(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
-{
-	struct cursor *c = cursor_of(m, cursor_cpu(m), r, CURSOR_SINGLE);
-	struct place p;
-	bool got;
-
-	if (mhp_port_load(&c->freed_pfn) == MHP_PFN_NONE &&
-	    cursor_place(m, c, &p))
-		got = single_near(m, c, r, &p, pfn);
-	else
-		got = frame_singles(m, r, 1, pfn);
-	mhp_port_read_unlock();
-	return got ? 0 : frame_alloc_searched(m, r, pfn);
 }
 
 /* One by the cursor. @known: only if the request begins as one that was
@@ -379,7 +393,7 @@ int mhp_frame_alloc_bulk(struct mhp *m, const struct mhp_request *request,
 
 		if (singles) {
 			mhp_port_read_lock();
-			more = frame_singles(m, request, nr - got, pfns + got);
+			more = single_take(m, request, nr - got, pfns + got);
 			mhp_port_read_unlock();
 		}
 		if (!more) {
