@@ -15,11 +15,10 @@
 #define MHP_SRC_EVACUATE_H
 
 #include "frame.h"
+#include "mhp/owner.h"
 
 /* One step's work. */
 struct evacuate_batch {
-	struct frame_head heads[MHP_OFFLINE_BATCH];
-	uint64_t descs[MHP_OFFLINE_BATCH];
 	unsigned int nr;
 	unsigned int nr_pending; /* seen, but moving already */
 	unsigned int node;	 /* of the block */
@@ -27,10 +26,13 @@ struct evacuate_batch {
 	/* what came of it */
 	uint64_t nr_moved;
 	uint64_t nr_pages_moved;
-	uint64_t nr_pages_settled; /* by owners, and counted by them */
 	uint64_t nr_refused;
-	uint64_t unsettled;	   /* owners that put moves off, a bit each */
 	struct mhp_report refusal; /* the first */
+	uint64_t lends;		   /* which do, a bit each; see lent.h */
+	/* Of each; behind all else, since only the first nr are written. At
+	 * first without targets. */
+	struct mhp_move moves[MHP_OFFLINE_BATCH];
+	uint64_t descs[MHP_OFFLINE_BATCH];
 };
 
 /** evacuate_next_pass() - begin, or begin again, at the start of the range */
@@ -42,8 +44,8 @@ void evacuate_collect(struct mhp *m, struct mhp_block *blk,
 		      struct mhp_range range, struct mhp_offline *op,
 		      struct evacuate_batch *batch);
 
-/** evacuate_move() - ask the owners to move what was collected, and to finish
- * what they put off. Without the mutex.
+/** evacuate_move() - ask the owners to move what was collected. Without the
+ * mutex.
  * Return: 0, also if some stay for now; MHP_ERR_NOMEM: nowhere to go. */
 int evacuate_move(struct mhp *m, const struct mhp_offline *op,
 		  struct evacuate_batch *batch);
@@ -63,6 +65,9 @@ void evacuate_report(const struct mhp_offline *op, int err, enum mhp_why why,
 
 /** evacuate_late() - whether the deadline has passed */
 bool evacuate_late(struct mhp *m, const struct mhp_offline *op);
+
+/** evacuate_expired() - whether the operation shall end, for either reason */
+bool evacuate_expired(struct mhp *m, const struct mhp_offline *op);
 
 /** evacuate_cancelled() - whether somebody has cancelled the operation */
 bool evacuate_cancelled(const struct mhp_offline *op);

@@ -237,6 +237,11 @@ bool frame_whole_head(struct mhp *m, const struct pageblock *pb,
 bool frame_next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 		     struct frame_head *head);
 
+/** frame_row_singles() - allocated pages from @pfn on to the end of its row, if
+ * its pageblock holds single pages and nothing else; bit 0 is @pfn. Likewise.
+ * Return: 0 also if it holds others: ask frame_next_head(). */
+uint64_t frame_row_singles(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn);
+
 /** frame_is_at() - whether exactly these pages are an allocation, and not of
  * the engine. [mutex] */
 bool frame_is_at(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages,

@@ -386,23 +386,29 @@ static bool next_head(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn,
 	return false;
 }
 
-/* Whether it is in the row of @pfn, in a pageblock that holds single pages and
- * nothing else: what most walks meet most of the time. */
-static inline bool head_in_row(struct mhp *m, struct mhp_block *blk,
-			       mhp_pfn_t pfn, struct frame_head *head)
+uint64_t frame_row_singles(struct mhp *m, struct mhp_block *blk, mhp_pfn_t pfn)
 {
 	const uint64_t kinds = PB_SMALL | PB_HUGE | PB_OPENING | PB_MIXED |
 			       PB_RUNS;
 	struct pageblock pb = pageblock_of(m, blk, pfn);
 	uint64_t off = pfn & (m->layout.pageblock_pages - 1);
-	uint64_t bit = off & ((UINT64_C(1) << m->layout.row_order) - 1);
+	uint64_t bit = off & m->layout.row_index_mask;
 	uint64_t bits;
 
 	if ((mhp_port_load_seq(pb.word) & kinds) != PB_SMALL)
-		return false;
+		return 0;
 	bits = mhp_port_load_seq(&pb.rows[off >> m->layout.row_order]) >> bit;
 	/* The first run says so in the word before it is granted. */
-	if (!bits || (mhp_port_load_seq(pb.word) & kinds) != PB_SMALL)
+	return (mhp_port_load_seq(pb.word) & kinds) == PB_SMALL ? bits : 0;
+}
+
+/* What most walks meet most of the time. */
+static inline bool head_in_row(struct mhp *m, struct mhp_block *blk,
+			       mhp_pfn_t pfn, struct frame_head *head)
+{
+	uint64_t bits = frame_row_singles(m, blk, pfn);
+
+	if (!bits)
 		return false;
 	head->pfn = pfn + (unsigned int)__builtin_ctzll(bits);
 	head->nr_pages = 1;

@@ -23,14 +23,15 @@ void owner_init(struct mhp *m);
 struct owner_answer owner_ask(struct mhp *m, const struct frame_head *head,
 			      uint64_t desc);
 
-/** An owner that was looked up, for as long as the mutex is held. */
+/** An owner that was looked up, for as long as the mutex is held, or in a
+ * step. */
 struct owner_ref {
 	uint16_t owner;
 	const struct mhp_owner_ops *ops; /* NULL: nobody, or who never moves */
 	void *ctx;
 };
 
-/** owner_look_up() - who a number is. [mutex] */
+/** owner_look_up() - who a number is. [mutex], or in a step */
 void owner_look_up(const struct mhp *m, uint16_t owner, struct owner_ref *ref);
 
 /** owner_ask_page() - owner_ask() for a single page. [mutex] */

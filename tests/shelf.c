@@ -111,6 +111,32 @@ static int shelf_move(void *ctx, struct mhp *m, const struct mhp_move *move)
 	return shelf_answer(shelf, item, move);
 }
 
+/* One after the other; what is AGAIN is left as it is. */
+static void shelf_move_many(void *ctx, struct mhp *m,
+			    const struct mhp_move *moves, unsigned int nr,
+			    int *codes)
+{
+	struct shelf *shelf = ctx;
+	mhp_pfn_t pfn = 0;
+	uint64_t nr_pages = 0;
+	unsigned int i;
+
+	assert_in_range(nr, 1, MHP_OFFLINE_BATCH);
+	shelf->nr_many++;
+	if (nr > shelf->most_together)
+		shelf->most_together = nr;
+	for (i = 0; i < nr; i++) {
+		int err = shelf_move(shelf, m, &moves[i]);
+
+		assert_true(moves[i].from_pfn >= pfn);
+		pfn = moves[i].from_pfn + moves[i].nr_pages;
+		nr_pages += moves[i].nr_pages;
+		if (err != MHP_ERR_AGAIN)
+			codes[i] = err;
+	}
+	assert_in_range(nr_pages, 1, 64);
+}
+
 static uint32_t shelf_pins(void *ctx, struct mhp *m, mhp_pfn_t pfn,
 			   unsigned int order, uint64_t cookie)
 {
@@ -151,16 +177,36 @@ static const struct mhp_owner_ops shelf_ops = {
 	.poisoned = shelf_poisoned,
 };
 
-struct shelf *shelf_open(struct machine *mc)
+static const struct mhp_owner_ops shelf_many_ops = {
+	.size_bytes = sizeof(shelf_many_ops),
+	.name = SHELF_NAME,
+	.move = shelf_move,
+	.move_many = shelf_move_many,
+	.pins = shelf_pins,
+	.poisoned = shelf_poisoned,
+};
+
+static struct shelf *shelf_register(struct machine *mc,
+				    const struct mhp_owner_ops *ops)
 {
 	struct shelf *shelf = calloc(1, sizeof(*shelf));
 
 	assert_non_null(shelf);
 	shelf->mc = mc;
-	assert_int_equal(
-		mhp_owner_register(mc->m, &shelf_ops, shelf, &shelf->owner), 0);
+	assert_int_equal(mhp_owner_register(mc->m, ops, shelf, &shelf->owner),
+			 0);
 	assert_true(shelf->owner > 0);
 	return shelf;
+}
+
+struct shelf *shelf_open(struct machine *mc)
+{
+	return shelf_register(mc, &shelf_ops);
+}
+
+struct shelf *shelf_open_many(struct machine *mc)
+{
+	return shelf_register(mc, &shelf_many_ops);
 }
 
 void shelf_close(struct shelf *shelf)

@@ -218,6 +218,9 @@ struct shelf {
 	uint64_t nr_moved;
 	uint64_t nr_lost;  /* items it was told are lost */
 	mhp_pfn_t bad_pfn; /* the page that was bad, of the last */
+	/* How often it was asked to move many, and how many at most. */
+	unsigned int nr_many;
+	unsigned int most_together;
 	/* Called at the start of each move, if set. */
 	void (*at_move)(struct shelf *shelf, const struct mhp_move *move);
 	/* Likewise when it is asked for pins. */
@@ -231,6 +234,8 @@ struct shelf {
 
 /** shelf_open() - register an owner; shelf_close() frees all and unregisters */
 struct shelf *shelf_open(struct machine *mc);
+/** shelf_open_many() - the same of an owner that can move many at once */
+struct shelf *shelf_open_many(struct machine *mc);
 void shelf_close(struct shelf *shelf);
 
 /**

@@ -3,7 +3,7 @@
  * Two threads take memory offline at the same time, each every second block of
  * one region, while a third looks at the handles in it: nothing is lost, and
  * the region can be unplugged then. Handles are of all three kinds that move
- * differently: put off and copied together, copied alone, copied in extents.
+ * differently: many together, a few together, and alone in extents.
  */
 #include "posix_support.h"
 

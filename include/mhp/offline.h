@@ -121,7 +121,8 @@ MHP_API void mhp_offline_progress(struct mhp *m, struct mhp_offline *op,
  *
  * The block goes back online as it was; what has moved stays moved. If a step
  * runs in another thread, that step ends the operation before it moves the next
- * allocation and returns MHP_ERR_CANCELED. Harmless when @op has ended.
+ * allocation, or the next few that an owner moves together, and returns
+ * MHP_ERR_CANCELED. Harmless when @op has ended.
  *
  * Context: takes the mutex; may sleep.
  */

@@ -75,17 +75,27 @@ struct mhp_owner_ops {
 			 unsigned int order, uint64_t cookie);
 
 	/**
-	 * @settle: finish what move() has put off
+	 * @move_many: move the contents of several small allocations at once
 	 *
-	 * Called by the thread of a step after its last move(), if one of them
-	 * returned MHP_ERR_INPROGRESS: the place to copy many allocations in
-	 * one go and then to call mhp_move_complete() for each.
+	 * As move() for each of them, for an owner that can do better with many
+	 * than with one: copy all, then make all copies visible together. They
+	 * are of at most 64 pages together, and MHP_OFFLINE_BATCH at most.
 	 *
-	 * Optional: without it such moves complete whenever the owner says so.
+	 * @moves: the allocations, in the order of their pages
+	 * @nr: how many, 1 at least
+	 * @codes: receives for each what move() would have returned; those that
+	 *   are left as they are count as MHP_ERR_AGAIN
+	 *
+	 * Each is moved or not by itself. A call that waits for one of them
+	 * looks at mhp_move_expired() before it waits for the next.
+	 *
+	 * Optional: without it move() is asked for each, as it always is for
+	 * larger ones.
 	 * Context: as move().
-	 * Return: pages of the moves that it completed with moved = true.
 	 */
-	uint64_t (*settle)(void *ctx, struct mhp *m);
+	void (*move_many)(void *ctx, struct mhp *m,
+			  const struct mhp_move *moves, unsigned int nr,
+			  int *codes);
 
 	/**
 	 * @poisoned: a page of an allocation is broken, its content lost

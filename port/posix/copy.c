@@ -23,6 +23,7 @@
 
 /* How far ahead of the copy memory is fetched: fits into any first cache. */
 #define AHEAD_BYTES ((size_t)4096)
+#define LINE_BYTES ((size_t)64)
 
 #ifdef __SSE2__
 
@@ -66,6 +67,16 @@ void mhp_posix_copy(void *to, const void *from, size_t size_bytes,
 	copy_piece(target, source, next ? next : source, size_bytes);
 }
 
+void mhp_posix_fetch(const void *from, unsigned int part, unsigned int nr_parts)
+{
+	const char *start = from;
+	size_t at = AHEAD_BYTES / LINE_BYTES * part / nr_parts;
+	size_t end = AHEAD_BYTES / LINE_BYTES * (part + 1) / nr_parts;
+
+	for (; at < end; at++)
+		_mm_prefetch(start + at * LINE_BYTES, _MM_HINT_NTA);
+}
+
 void mhp_posix_fence(void)
 {
 	_mm_sfence();
@@ -97,6 +108,13 @@ MHP_POSIX_MAY_RACE void mhp_posix_copy(void *to, const void *from,
 	(void)next;
 	for (size_t i = 0; i < size_bytes / sizeof(*source); i++)
 		target[i] = __atomic_load_n(&source[i], __ATOMIC_RELAXED);
+}
+
+void mhp_posix_fetch(const void *from, unsigned int part, unsigned int nr_parts)
+{
+	(void)from;
+	(void)part;
+	(void)nr_parts;
 }
 
 void mhp_posix_fence(void)

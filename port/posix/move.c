@@ -36,8 +36,6 @@
 #define HOLD_NS UINT64_C(500000)
 /* What is copied between two looks at who waits, and at the deadline. */
 #define EXTENT_BYTES UINT64_C(262144)
-/* Handles up to this size are copied together, a step's worth at a time. */
-#define LATER_BYTES (EXTENT_BYTES / MHP_OFFLINE_BATCH)
 /* Who waits does not sleep for so long: an extent is copied sooner than a
  * processor wakes up. */
 #define AWAKE_NS UINT64_C(50000)
@@ -206,15 +204,6 @@ static uint64_t move_bytes(const struct mhp_posix *p,
 	return mhp_bytes_from_pages(&p->geometry, move->nr_pages);
 }
 
-/* Of a handle that is no larger than an extent. */
-static void move_copy(struct mhp_posix *p, const struct mhp_move *move,
-		      const void *next)
-{
-	mhp_posix_copy(mhp_posix_address(p, move->to_pfn),
-		       mhp_posix_address(p, move->from_pfn),
-		       (size_t)move_bytes(p, move), next);
-}
-
 static void move_count(struct mhp_posix *p, uint64_t nr, uint64_t size_bytes,
 		       uint64_t start_ns)
 {
@@ -280,39 +269,6 @@ static int move_finish(struct mhp_posix *p, struct mhp *m,
 	return 0;
 }
 
-/*
- * Small handles of one step are copied in one go: a fence, or any locked
- * instruction, between two copies costs more than a page. They are only noted
- * while the step collects them, since it may wait for fresh memory; claimed,
- * copied and released when it settles. They belong to the thread that steps.
- */
-struct move_later {
-	struct mhp_handle_entry *entry;
-	struct mhp_move move;
-	bool claimed;
-};
-
-static _Thread_local struct {
-	unsigned int nr;
-	struct move_later items[MHP_OFFLINE_BATCH];
-} later;
-
-/* Whether it was put off; what is pinned now is better asked at once. */
-static bool move_put_off(struct mhp_posix *p, struct mhp_handle_entry *entry,
-			 const struct mhp_move *move)
-{
-	uint64_t word = mhp_port_load_acquire(&entry->word);
-
-	if (move_bytes(p, move) > LATER_BYTES ||
-	    later.nr == MHP_OFFLINE_BATCH ||
-	    word & (HANDLE_PIN_MASK | HANDLE_MOVING) ||
-	    !word_has(word, move->from_pfn))
-		return false;
-	later.items[later.nr++] = (struct move_later){.entry = entry,
-						      .move = *move};
-	return true;
-}
-
 /* Whether the entry's life has the size that shall move (rule 1). */
 static bool move_fits(const struct mhp_handle_entry *entry,
 		      const struct mhp_move *move)
@@ -320,76 +276,6 @@ static bool move_fits(const struct mhp_handle_entry *entry,
 	uint64_t life = mhp_port_load_acquire(&entry->life);
 
 	return handle_life_order(life) == move->order;
-}
-
-/* Rule 5, but nobody is waited for: the next pass asks again. */
-static bool move_claim_now(struct mhp_handle_entry *entry,
-			   const struct mhp_move *move)
-{
-	mhp_pfn_t pfn = move->from_pfn;
-	uint64_t word;
-
-	if (!move_claim(entry, pfn))
-		return false;
-	word = mhp_port_load_acquire(&entry->word);
-	if (move_fits(entry, move) && word_moves(word, pfn) &&
-	    !(word & HANDLE_PIN_MASK))
-		return true;
-	(void)move_release(entry, pfn, pfn);
-	return false;
-}
-
-/* Ends one: the bytes moved, 0 if somebody was in the way (rule 8). */
-static uint64_t move_settle(struct mhp_posix *p, struct mhp *m,
-			    const struct move_later *item)
-{
-	const struct mhp_move *move = &item->move;
-	bool moved = item->claimed &&
-		     move_release(item->entry, move->from_pfn, move->to_pfn);
-
-	/* A handle that was freed meanwhile leaves no move to complete. */
-	if (mhp_move_complete(m, move->from_pfn, move->to_pfn, move->order,
-			      moved) &&
-	    !moved)
-		(void)mhp_frame_free(m, move->to_pfn, move->order);
-	return moved ? move_bytes(p, move) : 0;
-}
-
-/* Where what was put off as the i-th is now, or NULL. */
-static const void *later_source(struct mhp_posix *p, unsigned int i)
-{
-	return i < later.nr ? mhp_posix_address(p, later.items[i].move.from_pfn)
-			    : NULL;
-}
-
-static void later_copy(struct mhp_posix *p)
-{
-	for (unsigned int i = 0; i < later.nr; i++)
-		later.items[i].claimed = move_claim_now(later.items[i].entry,
-							&later.items[i].move);
-	for (unsigned int i = 0; i < later.nr; i++)
-		if (later.items[i].claimed)
-			move_copy(p, &later.items[i].move,
-				  later_source(p, i + 1));
-	mhp_posix_fence();
-}
-
-static uint64_t handle_settle(void *ctx, struct mhp *m)
-{
-	uint64_t start_ns = mhp_hosted_now_ns();
-	struct mhp_posix *p = ctx;
-	uint64_t size_bytes = 0, nr = 0;
-
-	later_copy(p);
-	for (unsigned int i = 0; i < later.nr; i++) {
-		uint64_t moved = move_settle(p, m, &later.items[i]);
-
-		size_bytes += moved;
-		nr += moved != 0;
-	}
-	later.nr = 0;
-	move_count(p, nr, size_bytes, start_ns);
-	return mhp_pages_from_bytes(&p->geometry, size_bytes);
 }
 
 static struct mhp_handle_entry *entry_of(struct mhp_posix *p, uint64_t cookie)
@@ -408,8 +294,6 @@ static int handle_move(void *ctx, struct mhp *m, const struct mhp_move *move)
 
 	if (!entry)
 		return MHP_ERR_AGAIN;
-	if (move_put_off(p, entry, move))
-		return MHP_ERR_INPROGRESS;
 	if (!move_claim(entry, move->from_pfn))
 		return MHP_ERR_AGAIN;
 	/* A page of that number may be of another size by now. */
@@ -421,6 +305,149 @@ static int handle_move(void *ctx, struct mhp *m, const struct mhp_move *move)
 	if (err == MHP_ERR_BUSY)
 		mhp_port_add(&p->handles.nr_moves_pinned, 1);
 	return err;
+}
+
+/*
+ * Small handles are copied in one go, no more than an extent of them: a fence,
+ * or any locked instruction, between two copies costs more than a page.
+ */
+struct many {
+	const struct mhp_move *moves;
+	unsigned int nr;
+	uint64_t claimed; /* those that are ours, a bit each */
+};
+
+_Static_assert(MHP_OFFLINE_BATCH <= 64, "a set of moves is one word");
+
+/* Rule 5, but nobody is waited for. */
+static bool move_claim_now(struct mhp_handle_entry *entry,
+			   const struct mhp_move *move)
+{
+	const uint64_t busy = HANDLE_PIN_MASK | HANDLE_MOVING | HANDLE_WAIT;
+	uint64_t word = mhp_port_load_acquire(&entry->word);
+
+	if (!word_has(word, move->from_pfn) || word & busy ||
+	    !mhp_port_cas(&entry->word, &word, word | HANDLE_MOVING))
+		return false;
+	if (move_fits(entry, move))
+		return true;
+	(void)move_release(entry, move->from_pfn, move->from_pfn);
+	return false;
+}
+
+/* The first page of what will be copied is on its way meanwhile. */
+static void many_claim(struct mhp_posix *p, struct many *many)
+{
+	const struct mhp_move *moves = many->moves;
+	const void *first = mhp_posix_address(p, moves->from_pfn);
+
+	for (unsigned int i = 0; i < many->nr; i++) {
+		struct mhp_handle_entry *entry = entry_of(p, moves[i].cookie);
+
+		mhp_posix_fetch(first, i, many->nr);
+		if (entry && move_claim_now(entry, &moves[i]))
+			many->claimed |= UINT64_C(1) << i;
+	}
+}
+
+static void many_copy(struct mhp_posix *p, const struct many *many)
+{
+	uint64_t rest = many->claimed;
+
+	while (rest) {
+		const struct mhp_move *move =
+			&many->moves[__builtin_ctzll(rest)];
+		const void *next = NULL;
+
+		rest &= rest - 1;
+		if (rest)
+			next = mhp_posix_address(
+				p, many->moves[__builtin_ctzll(rest)].from_pfn);
+		mhp_posix_copy(mhp_posix_address(p, move->to_pfn),
+			       mhp_posix_address(p, move->from_pfn),
+			       (size_t)move_bytes(p, move), next);
+		__builtin_prefetch(&p->handles.entries[move->cookie], 1);
+	}
+	mhp_posix_fence();
+}
+
+/* Who broke a hold lets the engine try again (rule 8). */
+static void many_release(struct mhp_posix *p, const struct many *many,
+			 uint64_t start_ns, int *codes)
+{
+	uint64_t rest, size_bytes = 0, nr = 0;
+
+	for (rest = many->claimed; rest; rest &= rest - 1) {
+		unsigned int i = (unsigned int)__builtin_ctzll(rest);
+		const struct mhp_move *move = &many->moves[i];
+
+		codes[i] = MHP_ERR_AGAIN;
+		if (!move_release(&p->handles.entries[move->cookie],
+				  move->from_pfn, move->to_pfn))
+			continue;
+		codes[i] = 0;
+		size_bytes += move_bytes(p, move);
+		nr++;
+	}
+	move_count(p, nr, size_bytes, start_ns);
+}
+
+/* Together what can be, one by one what has to be waited for. */
+static void many_move(struct mhp_posix *p, struct mhp *m, struct many *many,
+		      int *codes)
+{
+	uint64_t start_ns = mhp_hosted_now_ns();
+
+	many_claim(p, many);
+	if (many->claimed) {
+		many_copy(p, many);
+		mhp_posix_copied(p);
+		many_release(p, many, start_ns, codes);
+	}
+	for (unsigned int i = 0; i < many->nr; i++)
+		if (!(many->claimed >> i & 1))
+			codes[i] = mhp_move_expired(m, &many->moves[i])
+					   ? MHP_ERR_AGAIN
+					   : handle_move(p, m, &many->moves[i]);
+}
+
+/* How many of @nr moves are no more than an extent together; their entries are
+ * on the way. */
+static unsigned int many_nr(struct mhp_posix *p, const struct mhp_move *moves,
+			    unsigned int nr)
+{
+	uint64_t size_bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		size_bytes += move_bytes(p, &moves[i]);
+		if (size_bytes > EXTENT_BYTES)
+			break;
+		__builtin_prefetch(entry_of(p, moves[i].cookie), 1);
+	}
+	return i;
+}
+
+static void handle_move_many(void *ctx, struct mhp *m,
+			     const struct mhp_move *moves, unsigned int nr,
+			     int *codes)
+{
+	struct mhp_posix *p = ctx;
+
+	while (nr) {
+		struct many many = {.moves = moves,
+				    .nr = many_nr(p, moves, nr)};
+
+		if (many.nr) {
+			many_move(p, m, &many, codes);
+		} else {
+			*codes = handle_move(p, m, moves);
+			many.nr = 1;
+		}
+		moves += many.nr;
+		codes += many.nr;
+		nr -= many.nr;
+	}
 }
 
 static uint32_t handle_count_pins(void *ctx, struct mhp *m, mhp_pfn_t pfn,
@@ -459,7 +486,7 @@ const struct mhp_owner_ops mhp_handle_owner = {
 	.size_bytes = sizeof(mhp_handle_owner),
 	.name = "handles",
 	.move = handle_move,
+	.move_many = handle_move_many,
 	.pins = handle_count_pins,
-	.settle = handle_settle,
 	.poisoned = handle_poisoned,
 };

@@ -47,7 +47,8 @@ struct mhp_posix_fault {
 	uint64_t k;
 	uint64_t nr_calls;  /* [atomic] */
 	uint64_t nr_faults; /* [atomic] */
-	/* A move has copied an extent and looks next who waits; or NULL. */
+	/* An extent, or small handles up to that, have been copied; next is a
+	 * look at who waits, or was in the way; or NULL. */
 	void (*copied)(struct mhp_posix_fault *fault);
 };
 
@@ -230,6 +231,10 @@ void mhp_posix_scrub(void *ctx, struct mhp_range range);
  * see it after mhp_posix_fence(). @next: where the next copy reads, or NULL */
 void mhp_posix_copy(void *to, const void *from, size_t size_bytes,
 		    const void *next);
+/** mhp_posix_fetch() - ask for one of @nr_parts parts of what a copy from there
+ * reads first; does not wait */
+void mhp_posix_fetch(const void *from, unsigned int part,
+		     unsigned int nr_parts);
 /** mhp_posix_fence() - what this thread has copied comes before what it does
  * next */
 void mhp_posix_fence(void);
