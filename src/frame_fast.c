@@ -379,6 +379,12 @@ HOT int mhp_frame_free(struct mhp *m, mhp_pfn_t pfn, unsigned int order)
 
 /* ---- many at once ---- */
 
+uint32_t frame_singles(struct mhp *m, const struct mhp_request *r, uint32_t nr,
+		       mhp_pfn_t *pfns)
+{
+	return single_take(m, r, nr, pfns);
+}
+
 int mhp_frame_alloc_bulk(struct mhp *m, const struct mhp_request *request,
 			 uint32_t nr, mhp_pfn_t *pfns)
 {

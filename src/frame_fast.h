@@ -92,6 +92,11 @@ static inline bool frame_place(const struct mhp *m, struct cursor *c,
 /** frame_place_undo() - bits of a row that were not granted */
 void frame_place_undo(struct mhp *m, mhp_pfn_t row_pfn, uint64_t mask);
 
+/** frame_singles() - up to @nr single pages without a search; inside a section.
+ * @r: valid and plain. Return: how many */
+uint32_t frame_singles(struct mhp *m, const struct mhp_request *r, uint32_t nr,
+		       mhp_pfn_t *pfns);
+
 /** frame_alloc_any() - serve any request, valid or not. Return: as
  * mhp_frame_alloc() */
 __attribute__((noinline)) int
