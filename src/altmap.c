@@ -25,6 +25,7 @@ static void altmap_layout_rows(const struct mhp_geometry *g, struct layout *l)
 			      ? UINT64_MAX
 			      : (UINT64_C(1) << l->pageblock_pages) - 1;
 	l->block_pages = mhp_block_pages(g);
+	l->block_mask = l->block_pages - 1;
 	l->block_order = (uint64_t)(g->block_shift - g->page_shift);
 }
 

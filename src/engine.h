@@ -238,6 +238,7 @@ struct layout {
 	uint64_t row_index_mask; /* bits of a pfn that number them */
 	uint64_t block_order;	 /* log2 pages of a block */
 	uint64_t block_pages;
+	uint64_t block_mask; /* bits of a pfn that number them */
 	uint64_t small_offset;
 	uint64_t full_offset;
 	uint64_t nowhole_offset;

@@ -332,7 +332,7 @@ single_give(struct mhp *m, mhp_pfn_t pfn, uint64_t mask, bool one,
 	const struct layout *l = &m->layout;
 	mhp_word_t *row, *word;
 	struct mhp_block *blk;
-	uint64_t off = pfn & (l->block_pages - 1), old, now;
+	uint64_t index, old, now;
 	void *section;
 
 	if (UNLIKELY(!mhp_port_read_try(&section)))
@@ -340,13 +340,14 @@ single_give(struct mhp *m, mhp_pfn_t pfn, uint64_t mask, bool one,
 	blk = section_block(m, pfn);
 	if (UNLIKELY(!blk || !block_grants(block_status(blk))))
 		goto refuse;
-	row = state_word(blk, l->row_offset, off >> l->row_order);
-	word = state_word(blk, l->word_offset, off >> l->pageblock_order);
+	index = (pfn & l->block_mask) >> l->row_order;
+	row = state_word(blk, l->row_offset, index);
+	word = state_word(blk, l->word_offset, index >> l->rows_shift);
 	if (UNLIKELY((mhp_port_load(word) &
 		      (PB_SMALL | PB_RUNS | PB_MIXED | PB_ENGINE)) != PB_SMALL))
 		goto refuse;
 	old = mhp_port_load(row);
-	now = old & ~mask;
+	now = old ^ mask;
 	if (UNLIKELY((one ? !(old & mask) : (old & mask) != mask) ||
 		     !mhp_port_cas(row, &old, now)))
 		goto refuse;
