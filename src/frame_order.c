@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fast paths of orders above 0: runs inside a row, and whole pageblocks.
+ * The fast paths of orders above 0: runs inside a row, runs of rows, and whole
+ * pageblocks.
  *
- * A run costs two locked instructions, one on its row and one on its tails; a
- * whole pageblock one on its word. The rest is as in frame_fast.c.
+ * A run costs two locked instructions, one on its row and one on its tails, or
+ * one for each row that is all its own; a whole pageblock one on its word. The
+ * rest is as in frame_fast.c.
  */
 #include "frame_fast.h"
 
@@ -148,6 +150,95 @@ elsewhere:
 	return frame_alloc_any(m, r, pfn);
 }
 
+/* ---- runs of rows ---- */
+
+/* @nr rows, all of them free, by a CAS each; @pfn: of the first. */
+static bool rows_claim(struct mhp *m, mhp_word_t *row, uint32_t nr,
+		       mhp_pfn_t pfn)
+{
+	uint32_t i;
+
+	for (i = 0; i < nr; i++)
+		if (mhp_port_load(row + i))
+			return false;
+	for (i = 0; i < nr; i++) {
+		uint64_t none = 0;
+
+		if (!mhp_port_cas(row + i, &none, UINT64_MAX))
+			goto undo;
+	}
+	return true;
+undo:
+	while (i--)
+		frame_place_undo(m, pfn + ((mhp_pfn_t)i << m->layout.row_order),
+				 UINT64_MAX);
+	return false;
+}
+
+/* What follows a grant; all of the rows are ours (R7). */
+static void rows_finish(struct mhp *m, const struct mhp_request *r,
+			const struct place *p, uint32_t nr, mhp_pfn_t *pfn)
+{
+	mhp_word_t *tails = p->row + m->layout.tails_from_row;
+	uint32_t i;
+
+	mhp_port_store_release(tails, UINT64_MAX - 1);
+	for (i = 1; i < nr; i++)
+		mhp_port_store_release(tails + i, UINT64_MAX);
+	*pfn = p->pfn;
+	mhp_port_store(place_desc(m, p, 0), desc_make(r->owner, r->cookie));
+	__builtin_prefetch(place_desc(m, p, 1u << r->order), 1);
+}
+
+/* A run of the pageblock of @p, from @page behind its start on. */
+static bool rows_take(struct mhp *m, const struct mhp_request *r,
+		      struct place *p, uint32_t page, mhp_pfn_t *pfn)
+{
+	uint32_t order = r->order, row_order = m->layout.row_order;
+	uint32_t nr = 1u << (order - row_order), step = 1u << order;
+	uint32_t at = (uint32_t)(p->pfn & (m->layout.pageblock_pages - 1));
+
+	for (page = (page + step - 1) & ~(step - 1);
+	     page < m->layout.pageblock_pages; page += step) {
+		cursor_go(m, p, ((int64_t)page - at) >> row_order);
+		at = page;
+		if (!rows_claim(m, p->row, nr, p->pfn))
+			continue;
+		if (run_granted(r, p)) {
+			rows_finish(m, r, p, nr, pfn);
+			return true;
+		}
+		while (nr--)
+			frame_place_undo(m,
+					 p->pfn + ((mhp_pfn_t)nr << row_order),
+					 UINT64_MAX);
+		return false;
+	}
+	return false;
+}
+
+/* What is left of the pageblock that the cursor leads to. */
+static __attribute__((noinline)) int
+rows_alloc(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
+{
+	const struct cursor *c = cursor_of(m, cursor_cpu(m), r, CURSOR_RUN);
+	uint64_t version;
+	struct place p;
+	void *section;
+	bool got;
+
+	if (UNLIKELY(!mhp_port_read_try(&section)))
+		return frame_alloc_any(m, r, pfn);
+	got = cursor_is_fresh(m, c, &version) &&
+	      !(cursor_differs(c, r) | request_rest(r)) &&
+	      cursor_read(c, version, &p) &&
+	      rows_take(m, r, &p,
+			(uint32_t)(p.pfn & (m->layout.pageblock_pages - 1)),
+			pfn);
+	mhp_port_read_done(section);
+	return LIKELY(got) ? 0 : frame_alloc_any(m, r, pfn);
+}
+
 /* ---- whole pageblocks ---- */
 
 /* One of those that the cursor remembers. */
@@ -224,8 +315,10 @@ int frame_alloc_order(struct mhp *m, const struct mhp_request *r,
 
 	if (order == m->layout.pageblock_order)
 		return whole_alloc(m, r, pfn);
-	return order <= m->layout.row_order ? run_alloc(m, r, pfn)
-					    : frame_alloc_any(m, r, pfn);
+	if (order <= m->layout.row_order)
+		return run_alloc(m, r, pfn);
+	return order < m->layout.pageblock_order ? rows_alloc(m, r, pfn)
+						 : frame_alloc_any(m, r, pfn);
 }
 
 /* ---- free ---- */
