@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Cramped pageblocks, for spin: one of two pages, in which somebody looks for a
- * run of both. Processors allocate and free single pages, search for the run, and
- * come to prefer the pageblock and let go of it, for ever. run.py runs it.
+ * run of both. Processors allocate and free single pages, search for the run,
+ * and come to prefer the pageblock and let go of it, for ever. run.py runs it.
  *
- * The code is src/cramped.c, pageblock_after_free(), search_own() and
+ * The code is src/cramped.c, pageblock_after_free(), frame_own() and
  * tight_try(). The rule is R6: who has looked in vain sets the hint and looks
  * again; who makes a run looks at it afterwards. The free of a page in a
- * pageblock that its own processor prefers looks at nothing else, so there is no
- * hint where there is an owner.
+ * pageblock that its own processor prefers looks at nothing else, so there is
+ * no hint where there is an owner.
  *
  * Modelled: all frees look at the word (FOR_RUNS, or the run is a row); what
  * closing and full do is in pageblock.pml. A step is one access of shared

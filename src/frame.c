@@ -40,8 +40,8 @@ static uint64_t frame_nr_pageblocks(const struct mhp *m, unsigned int order)
 		       : 1;
 }
 
-static struct search frame_begin(struct mhp *m,
-				 const struct mhp_request *request)
+static inline struct search frame_begin(struct mhp *m,
+					const struct mhp_request *request)
 {
 	unsigned int cpu = cursor_cpu(m);
 	struct search s = {

@@ -30,13 +30,9 @@ static inline uint64_t run_find(const struct search *s, uint64_t used)
 			      s->align);
 }
 
-/* Whether the rows of a run from @row on look free. */
-static inline bool run_rows_free(const struct search *s,
-				 const struct pageblock *pb, uint32_t row)
+/* Whether rows from @at to before @end look free. */
+static inline bool run_rows_free(const mhp_word_t *at, const mhp_word_t *end)
 {
-	const mhp_word_t *at = &pb->rows[row];
-	const mhp_word_t *end = at + run_nr_rows(s->order);
-
 	while (at < end)
 		if (mhp_port_load(at++))
 			return false;
@@ -46,11 +42,13 @@ static inline bool run_rows_free(const struct search *s,
 uint32_t frame_find_run(const struct search *s, const struct pageblock *pb)
 {
 	uint32_t row, step = run_row_step(s), nr_rows = pageblock_nr_rows(s->m);
+	uint32_t nr = run_nr_rows(s->order);
 
 	for (row = 0; row < nr_rows; row += step)
 		if (s->order <= 6
 			    ? run_find(s, mhp_port_load(&pb->rows[row])) != 0
-			    : run_rows_free(s, pb, row))
+			    : run_rows_free(&pb->rows[row],
+					    &pb->rows[row + nr]))
 			break;
 	return row;
 }
@@ -119,6 +117,16 @@ static enum frame_try run_finish(struct search *s, const struct pageblock *pb,
 	return FRAME_GOT;
 }
 
+/* Whether a run would reach beyond what the request wants. */
+static inline bool run_beyond(const struct search *s,
+			      const struct pageblock *pb, uint32_t row,
+			      unsigned int bit)
+{
+	return s->limit_pfn != MHP_PFN_NONE &&
+	       run_pfn(s, pb, row, bit) + (UINT64_C(1) << s->order) >
+		       s->limit_pfn;
+}
+
 static enum frame_try run_try_row(struct search *s, const struct pageblock *pb,
 				  uint32_t row)
 {
@@ -135,8 +143,7 @@ static enum frame_try run_try_row(struct search *s, const struct pageblock *pb,
 		if (!runs)
 			return FRAME_FULL;
 		bit = (unsigned int)__builtin_ctzll(runs);
-		if (run_pfn(s, pb, row, bit) + (UINT64_C(1) << s->order) >
-		    s->limit_pfn)
+		if (run_beyond(s, pb, row, bit))
 			return FRAME_FULL;
 		mask = pageblock_order_mask(s->order) << bit;
 	} while (!mhp_port_cas(&pb->rows[row], &old, old | mask));
@@ -150,25 +157,25 @@ static enum frame_try run_try_rows(struct search *s, const struct pageblock *pb,
 				   uint32_t row)
 {
 	enum frame_try result = FRAME_FULL;
-	uint32_t i, nr = run_nr_rows(s->order);
+	mhp_word_t *first = &pb->rows[row], *at;
+	mhp_word_t *end = first + run_nr_rows(s->order);
 
 	/* Rows that are taken and undone would close a pageblock that was just
 	 * opened, if all that is in it is kept. */
-	if (run_pfn(s, pb, row, 0) + (UINT64_C(1) << s->order) > s->limit_pfn ||
-	    !run_rows_free(s, pb, row))
+	if (!run_rows_free(first, end) || run_beyond(s, pb, row, 0))
 		return FRAME_FULL;
-	for (i = 0; i < nr; i++) {
+	for (at = first; at < end; at++) {
 		uint64_t none = 0;
 
-		if (!mhp_port_cas(&pb->rows[row + i], &none, UINT64_MAX))
+		if (!mhp_port_cas(at, &none, UINT64_MAX))
 			goto undo;
 	}
 	if (run_granted(s, pb))
 		return run_finish(s, pb, row, UINT64_MAX);
 	result = FRAME_REFUSED;
 undo:
-	while (i--)
-		pageblock_undo(s->m, pb, row + i, UINT64_MAX);
+	while (at-- > first)
+		pageblock_undo(s->m, pb, (uint32_t)(at - pb->rows), UINT64_MAX);
 	return result;
 }
 

@@ -172,12 +172,13 @@ bool pageblock_empty(const struct mhp *m, const struct pageblock *pb,
 
 bool pageblock_full(const struct mhp *m, const struct pageblock *pb)
 {
-	uint32_t row;
+	const mhp_word_t *row = pb->rows, *end = row + pageblock_nr_rows(m);
+	uint64_t mask = m->layout.row_mask, used = mask;
 
-	for (row = 0; row < pageblock_nr_rows(m); row++)
-		if (~mhp_port_load_seq(&pb->rows[row]) & m->layout.row_mask)
-			return false;
-	return true;
+	/* Few are not: so no branch for each. */
+	for (; row < end; row++)
+		used &= mhp_port_load_seq(row);
+	return used == mask;
 }
 
 uint32_t pageblock_nr_used_in(const struct mhp *m, const struct pageblock *pb,
