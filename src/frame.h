@@ -12,6 +12,7 @@
  *   frame_emptied.c  closing what is empty but preferred by a cursor
  *   frame_open.c     opening a pageblock
  *   frame_search.c   finding a pageblock when the cursor has none
+ *   frame_single.c   the same for single pages where memory is almost full
  *   frame_tight.c    finding a place in those that are partly used
  */
 #ifndef MHP_SRC_FRAME_H
@@ -112,6 +113,34 @@ static inline uint64_t frame_row_runs(uint64_t used, unsigned int order,
 	return free & aligned[align < 6 ? align : 6];
 }
 
+/** frame_row_lone() - of the @free pages of a row those whose buddies are not
+ */
+static inline uint64_t frame_row_lone(uint64_t free)
+{
+	uint64_t pairs = free & free >> 1 & UINT64_C(0x5555555555555555);
+
+	return free & ~(pairs | pairs << 1);
+}
+
+/** frame_limit() - the highest zone that a request may have */
+static inline enum mhp_zone_type frame_limit(const struct mhp_request *request)
+{
+	if (request->zone_limit)
+		return (enum mhp_zone_type)request->zone_limit;
+	return request->mobility == MHP_MOVABLE ? MHP_ZONE_MOVABLE
+						: MHP_ZONE_NORMAL;
+}
+
+/** frame_serves() - whether the word of a partly used pageblock says that it
+ * may serve a request without taking it from somebody else */
+static inline bool frame_serves(const struct search *s, uint64_t word)
+{
+	uint64_t owner = word & PB_OWNER;
+
+	return (word & PB_GRANT_MASK) == s->expect &&
+	       (!owner || (s->cursor && owner == s->owner << PB_OWNER_SHIFT));
+}
+
 /** frame_valid() - whether there can be such a request */
 bool frame_valid(const struct mhp *m, const struct mhp_request *request);
 
@@ -139,6 +168,10 @@ int frame_free_head(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages);
 /** frame_search() - serve a request the long way; inside a read-side section.
  * Return: 0, or MHP_ERR_NOMEM; then @s may be searched for again. */
 int frame_search(struct search *s);
+
+/** frame_single() - serve a request for a single page, if it is one, from the
+ * block that its cursor is in, likewise. Return: whether it could. */
+bool frame_single(struct search *s);
 
 /** frame_search_chain() - take a chain in the zone that is being searched */
 bool frame_search_chain(struct search *s);
@@ -180,6 +213,15 @@ enum frame_try {
 /** frame_try_pageblock() - take a run below a pageblock, rows from @row on */
 enum frame_try frame_try_pageblock(struct search *s, const struct pageblock *pb,
 				   uint32_t row);
+
+/** frame_own() - prefer a pageblock, whose word was @word, from now on, if
+ * nobody does; false: it changed meanwhile */
+bool frame_own(const struct search *s, const struct pageblock *pb,
+	       uint64_t word);
+
+/** frame_try() - frame_try_pageblock(), of one that is let go of if that
+ * fails */
+bool frame_try(struct search *s, const struct pageblock *pb, uint32_t row);
 
 /** frame_prefetch() - single pages of it will be allocated: where memory is
  * almost full, most of the time goes by waiting for descriptors, so those that

@@ -74,9 +74,8 @@ static uint64_t search_owner_bits(const struct search *s)
 	return s->cursor ? s->owner << PB_OWNER_SHIFT : 0;
 }
 
-/* Prefer it from now on, if nobody does; false: it changed meanwhile. */
-static bool search_own(const struct search *s, const struct pageblock *pb,
-		       uint64_t word)
+bool frame_own(const struct search *s, const struct pageblock *pb,
+	       uint64_t word)
 {
 	if (!s->cursor || word & PB_OWNER)
 		return true;
@@ -84,8 +83,7 @@ static bool search_own(const struct search *s, const struct pageblock *pb,
 			    (word & ~PB_CRAMPED) | search_owner_bits(s));
 }
 
-static bool search_try(struct search *s, const struct pageblock *pb,
-		       uint32_t row)
+bool frame_try(struct search *s, const struct pageblock *pb, uint32_t row)
 {
 	if (frame_try_pageblock(s, pb, row) == FRAME_GOT)
 		return true;
@@ -113,7 +111,7 @@ static bool search_candidate_try(struct search *s, const struct pageblock *pb,
 	if (row < pageblock_nr_rows(s->m)) {
 		if (s->order == 0)
 			frame_prefetch(s, pb);
-		return search_own(s, pb, word) && search_try(s, pb, row);
+		return frame_own(s, pb, word) && frame_try(s, pb, row);
 	}
 	tight_none(s, pb, word);
 	return false;
@@ -151,20 +149,12 @@ static bool search_whole(const struct search *s)
 	return s->order == s->m->layout.pageblock_order;
 }
 
-static enum mhp_zone_type search_limit(const struct mhp_request *request)
-{
-	if (request->zone_limit)
-		return (enum mhp_zone_type)request->zone_limit;
-	return request->mobility == MHP_MOVABLE ? MHP_ZONE_MOVABLE
-						: MHP_ZONE_NORMAL;
-}
-
 /* Whether such requests need not ask for the pageblocks beside one that they
  * got whole: they are in the same zone, and it keeps nothing from them. */
 static bool search_need_not_ask(const struct search *s,
 				const struct mhp_block *blk)
 {
-	enum mhp_zone_type limit = search_limit(s->request);
+	enum mhp_zone_type limit = frame_limit(s->request);
 
 	return !block_has(block_status(blk), BLOCK_MANY) &&
 	       (s->zone == limit ||
@@ -174,7 +164,7 @@ static bool search_need_not_ask(const struct search *s,
 /* Whether the zone has @nr free pageblocks for us beside its reserve. */
 static bool search_spares(const struct search *s, uint64_t nr)
 {
-	enum mhp_zone_type limit = search_limit(s->request);
+	enum mhp_zone_type limit = frame_limit(s->request);
 
 	return s->zone == limit || reserve_spares(s, limit, nr);
 }
@@ -197,7 +187,7 @@ static bool open_try(struct search *s, const struct pageblock *pb,
 		return false;
 	if (!search_whole(s)) {
 		pageblock_set_small(s->m, pb);
-		return search_try(s, pb, 0);
+		return frame_try(s, pb, 0);
 	}
 	s->pfn = pageblock_pfn(s->m, pb);
 	mhp_port_store(desc_word(s->m, pb->blk, s->pfn), s->desc);
@@ -392,12 +382,12 @@ static bool search_tight(struct search *s)
 	struct tight t = {.order = TIGHT_NONE};
 
 	tight_find(s, search_from(s, SEARCH_PARTIAL), &t);
-	if (t.order == TIGHT_NONE || !search_own(s, &t.pb, t.word))
+	if (t.order == TIGHT_NONE || !frame_own(s, &t.pb, t.word))
 		return false;
 	if (!s->order)
 		tight_fetch(s, &t);
 	return frame_try_pageblock(s, &t.pb, t.row) == FRAME_GOT ||
-	       search_try(s, &t.pb, 0);
+	       frame_try(s, &t.pb, 0);
 }
 
 static bool search_near(struct search *s)
@@ -452,7 +442,7 @@ static bool search_node(struct search *s, unsigned int node,
 			bool (*search)(struct search *))
 {
 	const struct mhp_request *request = s->request;
-	enum mhp_zone_type limit = search_limit(request);
+	enum mhp_zone_type limit = frame_limit(request);
 	unsigned int zone = limit;
 
 	s->node = node;
@@ -514,7 +504,7 @@ static bool search_cursor_whole(struct search *s, mhp_pfn_t at)
 	/* The block may have come back in another zone since. */
 	status = block_status(blk);
 	if (block_has(status, BLOCK_MANY) ||
-	    block_zone(status) > search_limit(s->request))
+	    block_zone(status) > frame_limit(s->request))
 		return false;
 	s->zone = block_zone(status);
 	s->node = block_node(status);
@@ -582,7 +572,8 @@ int frame_search(struct search *s)
 	s->epoch = grace_epoch(s->m);
 	if (s->nr_pageblocks > 1)
 		return search_chain(s) ? 0 : MHP_ERR_NOMEM;
-	if (search_cursor(s) || search_nodes(s, search_zone) ||
+	if (search_cursor(s) || frame_single(s) ||
+	    search_nodes(s, search_zone) ||
 	    search_nodes(s, search_zone_emptied) ||
 	    search_nodes(s, search_zone_unmovable))
 		return 0;

@@ -28,6 +28,10 @@ uint64_t tight_row(uint64_t used, unsigned int order, unsigned int align,
 	uint64_t runs = frame_row_runs(used, order, align);
 	unsigned int o;
 
+	if (!align && frame_row_lone(runs)) {
+		*hole = 0;
+		return frame_row_lone(runs);
+	}
 	*hole = runs ? order : TIGHT_NONE;
 	if (!runs || align > order)
 		return runs;
@@ -121,15 +125,6 @@ void tight_none(const struct search *s, const struct pageblock *pb,
 		cramped_say(s->m, pb, word, s->order);
 }
 
-/* Whether the word of a pageblock says that it may serve us. */
-static bool tight_serves(const struct search *s, uint64_t word)
-{
-	uint64_t owner = word & PB_OWNER;
-
-	return (word & PB_GRANT_MASK) == s->expect &&
-	       (!owner || (s->cursor && owner == s->owner << PB_OWNER_SHIFT));
-}
-
 static void tight_try(const struct search *s, struct mhp_block *blk,
 		      uint32_t index, struct tight *t)
 {
@@ -140,7 +135,7 @@ static void tight_try(const struct search *s, struct mhp_block *blk,
 	uint32_t row = 0;
 
 	t->met |= (word & kind) == (s->expect & kind);
-	if (!tight_serves(s, word))
+	if (!frame_serves(s, word))
 		return;
 	t->nr++;
 	if (cramped_for(word, s->order) || at == t->spent)
@@ -200,18 +195,17 @@ static uint32_t tight_range(const struct search *s, mhp_pfn_t pfn,
 			    mhp_pfn_t end_pfn, uint32_t most, struct tight *t)
 {
 	enum room_kind kind = room_of(s->expect);
-	struct mhp_block *blk;
+	struct mhp_block *blks[TIGHT_NEAR];
+	uint32_t i, nr = room_some(s->m, s->node, s->zone, kind, pfn, end_pfn,
+				   most, blks);
 
-	while (most &&
-	       (blk = room_next(s->m, s->node, s->zone, kind, pfn, end_pfn))) {
-		if (tight_look(s, blk, t))
+	for (i = 0; i < nr; i++) {
+		if (tight_look(s, blks[i], t))
 			return 0;
 		if (!t->met)
-			room_doubt(s->m, blk, kind);
-		pfn = blk->start_pfn + s->m->layout.block_pages;
-		most--;
+			room_doubt(s->m, blks[i], kind);
 	}
-	return most;
+	return most - nr;
 }
 
 /* The cursor's pageblock, if that was looked through before it came to this. */

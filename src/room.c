@@ -411,3 +411,41 @@ struct mhp_block *room_next_group(struct mhp *m, unsigned int node,
 		l.starts |= l.starts << (1u << sections);
 	return look_next(&l, pfn, end_pfn, order ? &l : NULL);
 }
+
+static inline bool block_is_in(uint64_t status, unsigned int node,
+			       enum mhp_zone_type type)
+{
+	return block_node(status) == node && block_zone(status) == type;
+}
+
+uint32_t room_some(struct mhp *m, unsigned int node, enum mhp_zone_type type,
+		   enum room_kind kind, mhp_pfn_t pfn, mhp_pfn_t end_pfn,
+		   uint32_t most, struct mhp_block **blks)
+{
+	const struct look l = {m, zone_of(m, node, type), kind, 0, 0};
+	struct mhp_block *blk;
+	uint32_t nr = 0;
+
+	/* The rest of a word is looked through at once: mostly that is all. */
+	while (nr < most && (blk = look_next(&l, pfn, end_pfn, NULL))) {
+		uint64_t at = blk->start_pfn >> m->section_order;
+		void **leaf = leaf_at(m, blk->start_pfn >> m->root_order);
+		uint64_t first = at & m->leaf_mask & ~UINT64_C(63);
+		uint64_t bits = mhp_port_load(&leaf_words(m, leaf,
+							  kind)[first / 64]) &
+				UINT64_MAX << at % 64 << 1;
+
+		blks[nr++] = blk;
+		for (; bits && nr < most; bits &= bits - 1) {
+			blk = (struct mhp_block *)mhp_port_load_ptr(
+				&leaf[first + (uint64_t)__builtin_ctzll(bits)]);
+			if (!blk || !block_is_in(block_status(blk), node, type))
+				continue;
+			if (blk->start_pfn >= end_pfn)
+				return nr;
+			blks[nr++] = blk;
+		}
+		pfn = ((at | 63) + 1) << m->section_order;
+	}
+	return nr;
+}

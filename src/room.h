@@ -98,6 +98,12 @@ static inline unsigned int room_group_max(const struct mhp *m)
 	return order < 6 ? 6 - order : 0;
 }
 
+/** room_some() - the first @most of them, in @blks.
+ * Return: how many. */
+uint32_t room_some(struct mhp *m, unsigned int node, enum mhp_zone_type type,
+		   enum room_kind kind, mhp_pfn_t pfn, mhp_pfn_t end_pfn,
+		   uint32_t most, struct mhp_block **blks);
+
 /** room_is_set() - whether all levels say that a block may have room; of one
  * that is in several zones nothing is said */
 bool room_is_set(struct mhp *m, const struct mhp_block *blk,
