@@ -85,9 +85,9 @@ idle:
 	fi;
 
 #ifdef PLACES
-by_place: /* the epoch is compared; from here on it is as if it was found */
+by_place: /* the epoch is compared; what granted in it is claimed unseen */
 	if
-	:: d_step { place[cpu - 1] -> find() }; goto search_rest
+	:: d_step { place[cpu - 1] -> find() }; goto claim
 	:: else -> goto done
 	fi;
 #endif
@@ -126,6 +126,7 @@ search_rest: /* single_near(), search_cursor_rest() */
 	:: else -> goto done
 #endif
 	fi;
+claim:
 #if NR_ROWS > 1
 	if
 	:: r = 0

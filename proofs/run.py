@@ -44,6 +44,8 @@ PROOFS = [
      "-DAPART -DNR_ROWS=1 -DCURSORS"),
     ("isolation, removal: remembered places", "pageblock",
      "-DAPART -DNR_ROWS=1 -DPLACES"),
+    ("isolation, removal: remembered places, mixed", "pageblock",
+     "-DAPART -DNR_ROWS=1 -DKEPT -DPLACES"),
     ("somebody always ends", "pageblock", ONE + " -DALONE -DPROGRESS"),
     ("summary above the blocks", "summary", ""),
     ("cramped pageblocks", "cramped", ""),
