@@ -32,11 +32,16 @@ static int step_through(struct machine *mc, struct mhp_offline *op)
 	return err;
 }
 
+/* Each is asked in the first pass. */
 static void offline_ok(struct shelf *shelf)
 {
-	assert_int_equal(mhp_block_offline(shelf->mc->m, FIRST_BLOCK,
-					   MHP_NO_DEADLINE, NULL),
-			 0);
+	struct mhp_progress p;
+	struct mhp_offline op;
+
+	begin_ok(shelf->mc, &op, MHP_NO_DEADLINE, 0);
+	assert_int_equal(step_through(shelf->mc, &op), 0);
+	mhp_offline_progress(shelf->mc->m, &op, &p);
+	assert_int_equal(p.nr_passes, 1);
 	assert_int_equal(shelf_in_block(shelf, FIRST_BLOCK), 0);
 	shelf_verify(shelf);
 }
@@ -83,10 +88,25 @@ static void put(struct shelf *shelf, unsigned int order, unsigned int align)
 	assert_int_equal(mhp_block_id(shelf->mc->g, item->pfn), FIRST_BLOCK);
 }
 
-/* Of all orders, also those that move alone, and aligned beyond their order. */
+/* Of all orders below @most, and every second one aligned beyond that. */
+static void put_all(struct shelf *shelf, unsigned int most)
+{
+	unsigned int order, i;
+
+	for (i = 0; i < 4; i++) {
+		put(shelf, 0, 0);
+		put(shelf, 0, 1);
+	}
+	for (order = 0; order < most; order++) {
+		put(shelf, order, 0);
+		put(shelf, order, order + 1);
+	}
+}
+
+/* Also those that move alone keep what they were aligned to. */
 static void test_orders(struct machine *mc)
 {
-	unsigned int most = mhp_pageblock_order(mc->g), order, i;
+	unsigned int most = mhp_pageblock_order(mc->g), i;
 	struct shelf *shelf;
 	uint64_t nr_free;
 
@@ -95,17 +115,15 @@ static void test_orders(struct machine *mc)
 	while (most && UINT64_C(8) << most > nr_free)
 		most--;
 	shelf = shelf_open_many(mc);
-	for (order = 0; order < most; order++) {
-		put(shelf, order, 0);
-		put(shelf, order, order + 1);
-	}
+	put_all(shelf, most);
 	plug(mc, FIRST_BLOCK + 1, 1, MHP_PLACEMENT_EXISTING,
 	     MHP_ONLINE_MOVABLE);
 	offline_ok(shelf);
-	for (i = 1; i < 2 * most; i += 2)
-		assert_int_equal(shelf->items[i].pfn &
-					 ((UINT64_C(1) << (i / 2 + 1)) - 1),
-				 0);
+	for (i = 1; i < 8 + 2 * most; i += 2)
+		assert_int_equal(
+			shelf->items[i].pfn &
+				((UINT64_C(2) << shelf->items[i].order) - 1),
+			0);
 	assert_true(shelf->nr_many > 0);
 	check_ok(mc);
 	shelf_close(shelf);
@@ -307,6 +325,54 @@ static void test_freed_target(struct machine *mc)
 	shelf_close(shelf);
 }
 
+/* The start of the row of the last item in the block. */
+static mhp_pfn_t last_row(struct shelf *shelf)
+{
+	uint64_t pages = mhp_pageblock_pages(shelf->mc->g);
+	mhp_pfn_t last = 0;
+	unsigned int i;
+
+	for (i = 0; i < NR_ITEMS; i++)
+		if (shelf->items[i].live && shelf->items[i].pfn > last)
+			last = shelf->items[i].pfn;
+	return last & ~(mhp_pfn_t)((pages < 64 ? pages : 64) - 1);
+}
+
+/* Items from @pfn on. */
+static unsigned int nr_from(struct shelf *shelf, mhp_pfn_t pfn)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < NR_ITEMS; i++)
+		nr += shelf->items[i].live && shelf->items[i].pfn >= pfn;
+	return nr;
+}
+
+/* Where the end of a pageblock shall leave, what is before it stays. */
+static void test_part_of_pageblock(struct machine *mc)
+{
+	uint64_t unit = mhp_pageblock_pages(mc->g), nr_free;
+	struct mhp_range range;
+	struct shelf *shelf;
+	unsigned int nr;
+
+	plug(mc, FIRST_BLOCK, 1, MHP_PLACEMENT_EXISTING, MHP_ONLINE_MOVABLE);
+	shelf = shelf_open_many(mc);
+	nr_free = block_info(mc, FIRST_BLOCK).nr_free;
+	for (nr = 0; nr < 100 && nr < nr_free / 2; nr++)
+		put(shelf, 0, 0);
+	range.start_pfn = last_row(shelf);
+	range.nr_pages = unit - (range.start_pfn & (unit - 1));
+	nr = nr_from(shelf, range.start_pfn);
+	assert_int_equal(mhp_withhold(mc->m, range, MHP_NO_DEADLINE, NULL), 0);
+	assert_int_equal(shelf->nr_moved, nr);
+	assert_int_equal(shelf->nr_many > 0, nr > 1);
+	shelf_verify(shelf);
+	check_ok(mc);
+	assert_int_equal(mhp_release(mc->m, range, NULL), 0);
+	shelf_close(shelf);
+}
+
 static const struct machine_test tests[] = {
 	{.name = "together", .run = test_together},
 	{.name = "orders", .run = test_orders},
@@ -316,6 +382,7 @@ static const struct machine_test tests[] = {
 	{.name = "late", .run = test_late},
 	{.name = "freed_meanwhile", .run = test_freed_meanwhile},
 	{.name = "freed_target", .run = test_freed_target},
+	{.name = "part_of_pageblock", .run = test_part_of_pageblock},
 };
 
 int main(void)
