@@ -164,7 +164,7 @@ search_partial:
 		fi
 	fi;
 #endif
-	/* search_own() */
+	/* frame_own() */
 	if
 	:: !has_cursor || (w & OWNER)
 	:: else ->
@@ -245,7 +245,7 @@ no_run:
 	fi;
 	goto done;
 
-untaken: /* the end of search_try() */
+untaken: /* the end of frame_try() */
 	if
 	:: how == FAST || how == REST || how == PLACE -> goto done
 	:: d_step { SEARCHED && has_cursor -> forget() };
