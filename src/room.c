@@ -277,15 +277,37 @@ void room_doubt(struct mhp *m, struct mhp_block *blk, enum room_kind kind)
 		room_set(m, blk, kind);
 }
 
+/* Whether by their bits the blocks around one, all of its zone, are a group
+ * that the zone has to know of. */
+static bool group_is_set(struct mhp *m, const struct mhp_block *blk)
+{
+	const struct zone *zone = zone_of_block(m, block_status(blk));
+	uint64_t nr_pages = m->layout.block_pages << room_group_max(m);
+	mhp_pfn_t pfn = blk->start_pfn & ~(nr_pages - 1);
+	mhp_pfn_t end = pfn + nr_pages;
+
+	for (; pfn < end; pfn += m->layout.block_pages) {
+		const struct mhp_block *at = section_block(m, pfn);
+
+		if (!at || zone_of_block(m, block_status(at)) != zone ||
+		    !bit_is_set(leaf_bit(m, at, ROOM_ALL)))
+			return false;
+	}
+	return true;
+}
+
 bool room_is_set(struct mhp *m, const struct mhp_block *blk,
 		 enum room_kind kind)
 {
 	uint64_t status = block_status(blk);
 
-	return block_has(status, BLOCK_MANY) ||
-	       (bit_is_set(leaf_bit(m, blk, kind)) &&
-		bit_is_set(zone_bit(m, zone_of_block(m, status),
-				    blk->start_pfn >> m->root_order, kind)));
+	if (block_has(status, BLOCK_MANY))
+		return true;
+	if (!bit_is_set(leaf_bit(m, blk, kind)))
+		return false;
+	return (kind == ROOM_ALL && !group_is_set(m, blk)) ||
+	       bit_is_set(zone_bit(m, zone_of_block(m, status),
+				   blk->start_pfn >> m->root_order, kind));
 }
 
 /* ---- looking ---- */
@@ -356,12 +378,13 @@ leaf_next(const struct look *l, uint64_t root, uint64_t section,
 }
 
 /* Nothing was found in all of a leaf: is there? */
-static void leaf_doubt(const struct look *l, uint64_t root)
+static inline __attribute__((always_inline)) void
+leaf_doubt(const struct look *l, uint64_t root, const struct look *groups)
 {
 	struct bit bit = zone_bit(l->m, l->zone, root, l->kind);
 
 	bit_clear(bit);
-	if (leaf_next(l, root, 0, NULL))
+	if (leaf_next(l, root, 0, groups))
 		bit_set(bit);
 }
 
@@ -370,7 +393,10 @@ look_next(const struct look *l, mhp_pfn_t pfn, mhp_pfn_t end_pfn,
 	  const struct look *groups)
 {
 	const struct mhp *m = l->m;
-	const mhp_word_t *words = zone_words(m, l->zone, l->kind);
+	/* What is said of leaves is about the largest groups. */
+	bool part = groups && groups->group < room_group_max(m);
+	const mhp_word_t *words = zone_words(m, l->zone,
+					     part ? ROOM_WHOLE : l->kind);
 	uint64_t section = pfn >> m->section_order & m->leaf_mask;
 	uint64_t root = pfn >> m->root_order, next;
 
@@ -385,8 +411,8 @@ look_next(const struct look *l, mhp_pfn_t pfn, mhp_pfn_t end_pfn,
 		blk = leaf_next(l, next, section, groups);
 		if (blk)
 			return blk->start_pfn < end_pfn ? blk : NULL;
-		if (!section)
-			leaf_doubt(l, next);
+		if (!section && !part)
+			leaf_doubt(l, next, groups);
 	}
 }
 
@@ -409,7 +435,7 @@ struct mhp_block *room_next_group(struct mhp *m, unsigned int node,
 	MHP_ASSERT(sections <= 6 || !order);
 	for (; sections < 6; sections++)
 		l.starts |= l.starts << (1u << sections);
-	return look_next(&l, pfn, end_pfn, order ? &l : NULL);
+	return look_next(&l, pfn, end_pfn, room_group_max(m) ? &l : NULL);
 }
 
 static inline bool block_is_in(uint64_t status, unsigned int node,

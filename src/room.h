@@ -88,14 +88,17 @@ struct mhp_block *room_next_group(struct mhp *m, unsigned int node,
 				  enum mhp_zone_type type, unsigned int order,
 				  mhp_pfn_t pfn, mhp_pfn_t end_pfn);
 
-/** room_group_max() - order of the largest group that is looked for: their bits
- * are in one word */
+/** room_group_max() - order of the largest group that is looked for: a gigantic
+ * page, if the bits of its blocks are in one word. Of a leaf the zone says only
+ * whether it may have such a group. */
 static inline unsigned int room_group_max(const struct mhp *m)
 {
-	unsigned int order = (unsigned int)m->layout.block_order -
-			     m->section_order;
+	unsigned int block = (unsigned int)m->layout.block_order;
+	unsigned int word = m->section_order + 6;
+	unsigned int end = m->layout.max_order < word ? m->layout.max_order
+						      : word;
 
-	return order < 6 ? 6 - order : 0;
+	return end > block ? end - block : 0;
 }
 
 /** room_some() - the first @most of them, in @blks.
