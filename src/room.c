@@ -30,12 +30,13 @@ static void bit_clear(struct bit bit)
 }
 
 /* Words of a kind in a leaf, one bit for each section. */
-static mhp_word_t *leaf_words(const struct mhp *m, void **leaf,
+static mhp_word_t *leaf_words(const struct mhp *m, void **leaf, bool movable,
 			      enum room_kind kind)
 {
 	mhp_word_t *words = (mhp_word_t *)(void *)&leaf[m->leaf_mask + 1];
+	uint64_t nr = kind + (movable ? NR_ROOM : 0);
 
-	return words + ((uint64_t)kind << (m->leaf_order - 6));
+	return words + (nr << (m->leaf_order - 6));
 }
 
 static void **leaf_at(const struct mhp *m, uint64_t root)
@@ -44,14 +45,23 @@ static void **leaf_at(const struct mhp *m, uint64_t root)
 }
 
 /* The bit of a block in its leaf: of its first section. */
+static struct bit leaf_bit_of(const struct mhp *m, const struct mhp_block *blk,
+			      bool movable, enum room_kind kind)
+{
+	uint64_t section = blk->start_pfn >> m->section_order & m->leaf_mask;
+	void **leaf = leaf_at(m, blk->start_pfn >> m->root_order);
+	mhp_word_t *words = leaf_words(m, leaf, movable, kind);
+
+	return (struct bit){&words[section / 64], UINT64_C(1) << section % 64};
+}
+
+/* The same, of the zone that it is in. */
 static struct bit leaf_bit(const struct mhp *m, const struct mhp_block *blk,
 			   enum room_kind kind)
 {
-	uint64_t section = blk->start_pfn >> m->section_order & m->leaf_mask;
-	mhp_word_t *words = leaf_words(
-		m, leaf_at(m, blk->start_pfn >> m->root_order), kind);
-
-	return (struct bit){&words[section / 64], UINT64_C(1) << section % 64};
+	return leaf_bit_of(m, blk,
+			   block_zone(block_status(blk)) == MHP_ZONE_MOVABLE,
+			   kind);
 }
 
 static mhp_word_t *zone_words(const struct mhp *m, const struct zone *zone,
@@ -114,19 +124,39 @@ void room_set(struct mhp *m, const struct mhp_block *blk, enum room_kind kind)
 				 kind));
 }
 
+/* From one kind to the next. */
+static uint64_t leaf_step(const struct mhp *m)
+{
+	return UINT64_C(1) << (m->leaf_order - 6);
+}
+
+static void leaf_clear(const struct mhp *m, const struct mhp_block *blk,
+		       bool movable)
+{
+	struct bit bit = leaf_bit_of(m, blk, movable, ROOM_FREE);
+	unsigned int kind;
+
+	for (kind = 0; kind < NR_ROOM; kind++, bit.word += leaf_step(m))
+		bit_clear(bit);
+}
+
 void room_open(struct mhp *m, const struct mhp_block *blk)
 {
 	uint64_t status = block_status(blk);
-	const struct zone *zone = zone_of_block(m, status);
 	uint64_t root = blk->start_pfn >> m->root_order;
+	bool movable = block_zone(status) == MHP_ZONE_MOVABLE;
+	struct bit bit = leaf_bit_of(m, blk, movable, ROOM_FREE);
+	struct bit top = zone_bit(m, zone_of_block(m, status), root, ROOM_FREE);
 	unsigned int kind;
 
 	/* A latecomer of its last life may have set bits of the leaf, under
-	 * another zone. */
+	 * another zone. Those that are of no use are passed by. */
 	for (kind = 0; kind < NR_ROOM; kind++) {
 		if (kind < ROOM_ALL || (kind == ROOM_ALL && !never_all(status)))
-			bit_set(leaf_bit(m, blk, (enum room_kind)kind));
-		bit_set(zone_bit(m, zone, root, (enum room_kind)kind));
+			bit_set(bit);
+		bit_set(top);
+		bit.word += leaf_step(m);
+		top.word += room_zone_words(m->nr_root);
 	}
 }
 
@@ -148,10 +178,8 @@ void room_gain(struct mhp *m, const struct mhp_block *blk)
 
 void room_close(struct mhp *m, const struct mhp_block *blk)
 {
-	unsigned int kind;
-
-	for (kind = 0; kind < NR_ROOM; kind++)
-		bit_clear(leaf_bit(m, blk, (enum room_kind)kind));
+	leaf_clear(m, blk, false);
+	leaf_clear(m, blk, true);
 }
 
 static bool has_free(const struct mhp *m, const struct mhp_block *blk)
@@ -316,6 +344,7 @@ bool room_is_set(struct mhp *m, const struct mhp_block *blk,
 struct look {
 	struct mhp *m;
 	const struct zone *zone;
+	bool movable; /* the zone is Movable */
 	enum room_kind kind;
 	unsigned int group; /* order of blocks side by side */
 	uint64_t starts;    /* bits of a word where such a group may begin */
@@ -365,7 +394,7 @@ leaf_next(const struct look *l, uint64_t root, uint64_t section,
 
 	if (!leaf)
 		return NULL;
-	words = leaf_words(m, leaf, l->kind);
+	words = leaf_words(m, leaf, l->movable, l->kind);
 	for (; (section = words_next(words, section, end, groups)) < end;
 	     section++) {
 		struct mhp_block *blk = (struct mhp_block *)mhp_port_load_ptr(
@@ -420,7 +449,12 @@ struct mhp_block *room_next(struct mhp *m, unsigned int node,
 			    enum mhp_zone_type type, enum room_kind kind,
 			    mhp_pfn_t pfn, mhp_pfn_t end_pfn)
 {
-	const struct look l = {m, zone_of(m, node, type), kind, 0, 0};
+	const struct look l = {
+		.m = m,
+		.zone = zone_of(m, node, type),
+		.movable = type == MHP_ZONE_MOVABLE,
+		.kind = kind,
+	};
 
 	return look_next(&l, pfn, end_pfn, NULL);
 }
@@ -430,7 +464,14 @@ struct mhp_block *room_next_group(struct mhp *m, unsigned int node,
 				  mhp_pfn_t pfn, mhp_pfn_t end_pfn)
 {
 	unsigned int sections = block_section_order(m) + order;
-	struct look l = {m, zone_of(m, node, type), ROOM_ALL, order, 1};
+	struct look l = {
+		.m = m,
+		.zone = zone_of(m, node, type),
+		.movable = type == MHP_ZONE_MOVABLE,
+		.kind = ROOM_ALL,
+		.group = order,
+		.starts = 1,
+	};
 
 	MHP_ASSERT(sections <= 6 || !order);
 	for (; sections < 6; sections++)
@@ -448,7 +489,12 @@ uint32_t room_some(struct mhp *m, unsigned int node, enum mhp_zone_type type,
 		   enum room_kind kind, mhp_pfn_t pfn, mhp_pfn_t end_pfn,
 		   uint32_t most, struct mhp_block **blks)
 {
-	const struct look l = {m, zone_of(m, node, type), kind, 0, 0};
+	const struct look l = {
+		.m = m,
+		.zone = zone_of(m, node, type),
+		.movable = type == MHP_ZONE_MOVABLE,
+		.kind = kind,
+	};
 	struct mhp_block *blk;
 	uint32_t nr = 0;
 
@@ -457,7 +503,7 @@ uint32_t room_some(struct mhp *m, unsigned int node, enum mhp_zone_type type,
 		uint64_t at = blk->start_pfn >> m->section_order;
 		void **leaf = leaf_at(m, blk->start_pfn >> m->root_order);
 		uint64_t first = at & m->leaf_mask & ~UINT64_C(63);
-		uint64_t bits = mhp_port_load(&leaf_words(m, leaf,
+		uint64_t bits = mhp_port_load(&leaf_words(m, leaf, l.movable,
 							  kind)[first / 64]) &
 				UINT64_MAX << at % 64 << 1;
 

@@ -8,7 +8,9 @@
  *   block             hints: one bit for each pageblock              ◄─
  *
  * and five of each: free pageblocks, those that can be had whole, blocks of
- * which all can, and partly used pageblocks by mobility.
+ * which all can, and partly used pageblocks by mobility. In a leaf these are
+ * twice, for zone Movable and for all others, so that a search in one does not
+ * have to ask the blocks of the other one that they often share a leaf with.
  *
  * R10 as R6, on each level: who makes room changes the level below first, and
  * looks at this one afterwards. A search that finds nothing clears the bit,
@@ -35,7 +37,7 @@ _Static_assert(ROOM_UNMOVABLE + 1 == NR_ROOM, "all are counted");
 /** room_leaf_bytes() - what is behind the entries of a leaf */
 static inline uint64_t room_leaf_bytes(uint32_t leaf_order)
 {
-	return NR_ROOM * (sizeof(mhp_word_t) << (leaf_order - 6));
+	return 2 * NR_ROOM * (sizeof(mhp_word_t) << (leaf_order - 6));
 }
 
 /** room_zone_words() - of one kind, for so many leaves */
