@@ -9,13 +9,15 @@
  * The lower half of the blocks is online in Normal, the upper half in Movable.
  * What is operated on is a block far behind them, one in the middle of Movable,
  * and one before them all.
+ *
+ * What it does not do: gigantic pages, see count_gigantic.c, which comes last.
  */
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <valgrind/callgrind.h>
 
+#include "count_bed.h"
 #include "mhp/device.h"
 #include "mhp/group.h"
 #include "mhp/lend.h"
@@ -23,30 +25,13 @@
 #include "mhp/poison.h"
 #include "mhp/policy.h"
 #include "mhp/withhold.h"
-#include "support.h"
 
-#define NR_BOOT 32
-#define FIRST_ID 64 /* of the blocks that are just there */
-#define GAP 100	    /* blocks between them and the one behind */
-#define ROOM 400    /* blocks of the machine behind them */
-#define NR_RANGE 4  /* blocks of a range */
-
-/* A machine with blocks, and what the steps hand on to each other. */
-struct bed {
-	struct machine mc;
-	uint64_t nr;		   /* blocks that are just there */
-	uint64_t id;		   /* the block that all is done with */
-	enum mhp_placement places; /* where its memmap is */
-	struct shelf *shelf;
-	struct item *item;
-	mhp_pfn_t pfn;
-	struct mhp_group group;
-	struct mhp_device *device;
-	struct mhp_offline op;
-};
+#define GAP 100	   /* blocks between them and the one behind */
+#define ROOM 400   /* blocks of the machine behind them */
+#define NR_RANGE 4 /* blocks of a range */
 
 /* valgrind has no room for blocks of 128 MiB: these are of 128 KiB, so that
- * 262144 of them, which would be 32 TiB, still fit. */
+ * 500000 of them, which would be 61 TiB, still fit. */
 static const struct mhp_geometry count_geometry = {
 	.page_shift = 10,
 	.pmd_shift = 15,
@@ -478,11 +463,7 @@ static void at_first(void *arg)
 	b->places = MHP_PLACEMENT_BLOCK;
 }
 
-/* A step without a name is not counted. */
-static const struct step {
-	const char *name;
-	void (*run)(void *arg);
-} steps[] = {
+static const struct step steps[] = {
 	{NULL, at_behind},
 	{"add", step_add},
 	{"zones of an offline block", step_zones},
@@ -551,35 +532,36 @@ static const struct step {
 
 #define NR_STEPS (sizeof(steps) / sizeof(steps[0]))
 
-static void count_step(struct bed *b, const char *name, void (*run)(void *arg))
+static void count_step(struct bed *b, const struct step *step)
 {
+	if (!step->name) {
+		step->run(b);
+		return;
+	}
+	printf("%s\n", step->name);
 	CALLGRIND_ZERO_STATS;
-	run(b);
-	CALLGRIND_DUMP_STATS_AT(name);
+	step->run(b);
+	CALLGRIND_DUMP_STATS_AT(step->name);
 }
 
 /* The first round is for what is done once: looking up functions of libraries,
  * asking the system for the first pages. */
 static void count_steps(struct bed *b)
 {
-	unsigned int round;
 	size_t i;
 
-	for (round = 0; round < 2; round++)
-		for (i = 0; i < NR_STEPS; i++)
-			if (steps[i].name && round)
-				count_step(b, steps[i].name, steps[i].run);
-			else
-				steps[i].run(b);
+	for (i = 0; i < NR_STEPS; i++)
+		steps[i].run(b);
+	for (i = 0; i < NR_STEPS; i++)
+		count_step(b, &steps[i]);
 }
 
 int main(int argc, char **argv)
 {
 	static struct bed b;
 	uint64_t nr, most;
+	unsigned int i;
 
-	/* What the heap puts off is not what is counted. */
-	mallopt(M_MXFAST, 0);
 	if (argc < 2) {
 		fprintf(stderr, "count_plug NR [MOST]\n");
 		return 2;
@@ -590,10 +572,13 @@ int main(int argc, char **argv)
 	plug_all(&b);
 	unplug_all(&b);
 	CALLGRIND_START_INSTRUMENTATION;
-	count_step(&b, "plug all", plug_all);
+	count_step(&b, &(struct step){"plug all", plug_all});
 	count_steps(&b);
-	count_step(&b, "unplug all", unplug_all);
+	count_step(&b, &(struct step){"unplug all", unplug_all});
+	for (i = 0; i < nr_gigantic_steps; i++)
+		count_step(&b, &gigantic_steps[i]);
 	CALLGRIND_STOP_INSTRUMENTATION;
+	unplug_all(&b);
 	bed_close(&b);
 	return 0;
 }

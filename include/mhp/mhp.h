@@ -433,7 +433,8 @@ struct mhp_zone_info {
  * @zone: which of its zones
  * @info: receives the answer
  *
- * Context: takes the mutex; counts free pages block by block.
+ * Context: takes the mutex; costs in proportion to the zone, as free pages are
+ * counted pageblock by pageblock.
  * Return: 0; MHP_ERR_INVAL (no such node or zone); MHP_ERR_DEADLK.
  */
 MHP_MUST_CHECK MHP_API int mhp_zone_query(struct mhp *m, unsigned int node,
