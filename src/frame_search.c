@@ -122,8 +122,7 @@ static bool search_partial(struct search *s, struct mhp_block *blk, bool shared)
 	uint32_t i;
 
 	for (i = 0; i < s->m->layout.nr_hint_words; i++) {
-		uint64_t todo = pageblock_hint_small(s->m, blk, i) &
-				~pageblock_hint_full(s->m, blk, i);
+		uint64_t todo = pageblock_hint_room(s->m, blk, i);
 
 		for (; todo; todo &= todo - 1) {
 			struct pageblock pb = search_candidate(s, blk, i, todo);

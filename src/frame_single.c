@@ -102,8 +102,7 @@ static bool single_try(struct search *s, struct mhp_block *blk, uint32_t index,
 static uint64_t single_todo(const struct search *s, struct mhp_block *blk,
 			    mhp_pfn_t at, uint32_t i)
 {
-	uint64_t todo = pageblock_hint_small(s->m, blk, i) &
-			~pageblock_hint_full(s->m, blk, i);
+	uint64_t todo = pageblock_hint_room(s->m, blk, i);
 	uint32_t own = pageblock_index(s->m, blk, at);
 
 	/* Only requests that say their size are plain: frame_fast.c. */

@@ -160,14 +160,6 @@ static bool tight_enough(const struct search *s, const struct tight *t)
 	       (t->order < TIGHT_NONE && t->nr >= TIGHT_LOOKS);
 }
 
-/* Pageblocks of a hint word that may have room, as bits. */
-static uint64_t tight_todo(const struct search *s, const struct mhp_block *blk,
-			   uint32_t i)
-{
-	return pageblock_hint_small(s->m, blk, i) &
-	       ~pageblock_hint_full(s->m, blk, i);
-}
-
 /* Return: whether to make do with what there is. */
 static bool tight_look(const struct search *s, struct mhp_block *blk,
 		       struct tight *t)
@@ -178,7 +170,7 @@ static bool tight_look(const struct search *s, struct mhp_block *blk,
 	if (!block_grants(block_status(blk)))
 		return false;
 	for (i = 0; i < s->m->layout.nr_hint_words; i++) {
-		uint64_t todo = tight_todo(s, blk, i);
+		uint64_t todo = pageblock_hint_room(s->m, blk, i);
 
 		for (; todo; todo &= todo - 1) {
 			tight_try(s, blk,
@@ -275,7 +267,7 @@ static bool tight_is_fetched(const struct search *s, const struct tight *t,
 void tight_fetch(const struct search *s, const struct tight *t)
 {
 	uint32_t i = t->pb.index / 64, bit = t->pb.index % 64;
-	uint64_t todo = tight_todo(s, t->pb.blk, i);
+	uint64_t todo = pageblock_hint_room(s->m, t->pb.blk, i);
 	struct pageblock next;
 
 	if (!s->cursor || !tight_is_fetched(s, t, todo))

@@ -282,6 +282,18 @@ uint64_t pageblock_hint_small(const struct mhp *m, const struct mhp_block *blk,
 /** pageblock_hint_full() - full pageblocks of hint word @i */
 uint64_t pageblock_hint_full(const struct mhp *m, const struct mhp_block *blk,
 			     uint32_t i);
+/** pageblock_hint_room() - open pageblocks of hint word @i that are not full */
+static inline uint64_t pageblock_hint_room(const struct mhp *m,
+					   const struct mhp_block *blk,
+					   uint32_t i)
+{
+	uint64_t at = i * UINT64_C(8);
+	const uint8_t *small = blk->state + m->layout.small_offset + at;
+	const uint8_t *full = blk->state + m->layout.full_offset + at;
+
+	return mhp_port_load_seq((const mhp_word_t *)(const void *)small) &
+	       ~mhp_port_load((const mhp_word_t *)(const void *)full);
+}
 /** pageblock_hint_nowhole() - whether hint word @i has no free pageblock */
 bool pageblock_hint_nowhole(const struct mhp *m, const struct mhp_block *blk,
 			    uint32_t i);

@@ -229,8 +229,7 @@ static bool has_partial(const struct mhp *m, struct mhp_block *blk,
 	uint32_t i;
 
 	for (i = 0; i < m->layout.nr_hint_words; i++) {
-		uint64_t todo = pageblock_hint_small(m, blk, i) &
-				~pageblock_hint_full(m, blk, i);
+		uint64_t todo = pageblock_hint_room(m, blk, i);
 
 		for (; todo; todo &= todo - 1) {
 			struct pageblock pb = pageblock_at(
