@@ -115,19 +115,20 @@ int mhp_memmap_lend(struct mhp *m, mhp_pfn_t pfn, uint64_t nr_pages,
 static struct mhp_range take_back_next(struct mhp *m, mhp_pfn_t pfn,
 				       mhp_pfn_t end)
 {
-	struct mhp_block *blk = section_next_block(m, pfn);
+	const struct mhp_range all = mhp_range_make(pfn, end - pfn);
+	struct mhp_block *blk = section_range_block(m, all, pfn);
 	struct host_range range, other;
 	mhp_pfn_t start;
 
-	while (blk && blk->start_pfn < end && !host_range_of(m, blk, &range))
-		blk = section_next_block(m, blk->start_pfn +
-						    m->layout.block_pages);
-	if (!blk || blk->start_pfn >= end)
+	while (blk && !host_range_of(m, blk, &range))
+		blk = section_range_block(
+			m, all, blk->start_pfn + m->layout.block_pages);
+	if (!blk)
 		return mhp_range_make(end, 0);
 	start = blk->start_pfn > pfn ? blk->start_pfn : pfn;
 	do
 		pfn = blk->start_pfn + m->layout.block_pages;
-	while ((blk = section_next_block(m, pfn)) && blk->start_pfn < end &&
+	while ((blk = section_range_block(m, all, pfn)) &&
 	       host_range_of(m, blk, &other) &&
 	       other.start_pfn == range.start_pfn);
 	if (pfn > end)

@@ -44,10 +44,10 @@ static bool lender_next(struct mhp *m, const struct recall *r, mhp_pfn_t *pfn,
 	mhp_pfn_t end = mhp_range_end_pfn(r->range);
 
 	while (*pfn < end) {
-		struct mhp_block *blk = section_next_block(m, *pfn);
+		struct mhp_block *blk = section_range_block(m, r->range, *pfn);
 		mhp_pfn_t at = *pfn;
 
-		if (!blk || blk->start_pfn >= end)
+		if (!blk)
 			return false;
 		if (at < blk->start_pfn)
 			at = blk->start_pfn;
