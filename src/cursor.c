@@ -9,7 +9,8 @@
 void cursor_init(struct cursor *c)
 {
 	mhp_port_store(&c->row_pfn, MHP_PFN_NONE);
-	mhp_port_store(&c->freed_pfn, MHP_PFN_NONE);
+	mhp_port_store(&c->freed_pfn[0], MHP_PFN_NONE);
+	mhp_port_store(&c->freed_pfn[1], MHP_PFN_NONE);
 	mhp_port_store(&c->epoch, GRACE_NEVER);
 }
 
@@ -33,7 +34,8 @@ void cursor_remember(const struct mhp *m, struct cursor *c,
 	mhp_port_store_release(&c->request[0], cursor_word(request, 0));
 	mhp_port_store_release(&c->request[1], cursor_word(request, 1));
 	mhp_port_store_release(&c->epoch, epoch);
-	mhp_port_store(&c->skip, 0);
+	if (request->order)
+		mhp_port_store(&c->skip, 0);
 	mhp_port_store_release(&c->version, version + 2);
 }
 
@@ -71,11 +73,11 @@ bool cursor_find(const struct mhp *m, struct cursor *c,
 bool cursor_freed(const struct mhp *m, struct cursor *c, uint64_t expect,
 		  struct place *p)
 {
-	mhp_pfn_t pfn = mhp_port_load(&c->freed_pfn);
+	mhp_pfn_t pfn = mhp_port_load(&c->freed_pfn[1]);
 
 	if (pfn == MHP_PFN_NONE)
 		return false;
-	mhp_port_store(&c->freed_pfn, MHP_PFN_NONE);
+	mhp_port_store(&c->freed_pfn[1], MHP_PFN_NONE);
 	return place_find(m, pfn & ~m->layout.row_index_mask, expect, p);
 }
 

@@ -20,7 +20,8 @@
  * interrupted.
  *
  * Where memory is almost full, a page that was just freed is the one that is
- * found without a search: so the last one is remembered, too.
+ * found without a search: so the last ones are remembered, too. The older one is
+ * used, since its descriptor, which was asked for when it was freed, has come.
  *
  * What it does not do: own pages. Nothing has to be given back when a pageblock
  * is isolated.
@@ -44,15 +45,19 @@ struct cursor {
 	mhp_word_t row_pfn; /* a row of the pageblock that it prefers;
 			       MHP_PFN_NONE: nowhere */
 	union {
-		/* single pages: one that this processor freed in a row that was
-		 * full; MHP_PFN_NONE: none, or used again */
-		mhp_word_t freed_pfn;
-		/* runs: of the last one that a search found there: others are
-		 * searched for, not taken next to it */
-		mhp_word_t order;
+		/* single pages: those that this processor freed last in rows
+		 * that were full, the older one behind; MHP_PFN_NONE: none, or
+		 * used again */
+		mhp_word_t freed_pfn[2];
+		struct {
+			/* runs: of the last one that a search found there:
+			 * others are searched for, not taken next to it */
+			mhp_word_t order;
+			/* pages behind start_pfn, in whole rows, where there
+			 * was no room */
+			mhp_word_t skip;
+		};
 	};
-	mhp_word_t skip; /* runs: pages behind start_pfn, in whole rows, where
-			    there was no room */
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(void *) != 8 || offsetof(struct cursor, row_pfn) == 64,
@@ -175,8 +180,15 @@ void cursor_remember(const struct mhp *m, struct cursor *c,
 bool cursor_find(const struct mhp *m, struct cursor *c,
 		 const struct mhp_request *request, struct place *p);
 
-/** cursor_freed() - the row of the page that was freed last, once; inside a
- * section. The cursor does not go there. @p: without epoch */
+/** cursor_note_freed() - a page of a row that was full was freed */
+static inline void cursor_note_freed(struct cursor *c, mhp_pfn_t pfn)
+{
+	mhp_port_store(&c->freed_pfn[1], mhp_port_load(&c->freed_pfn[0]));
+	mhp_port_store(&c->freed_pfn[0], pfn);
+}
+
+/** cursor_freed() - the row of the page that was freed last but one, once;
+ * inside a section. The cursor does not go there. @p: without epoch */
 bool cursor_freed(const struct mhp *m, struct cursor *c, uint64_t expect,
 		  struct place *p);
 

@@ -94,9 +94,9 @@ static inline bool single_many(uint64_t free)
 }
 
 /* The first of the rows @from to before @end_row that has free pages. */
-static ALWAYS_INLINE uint32_t single_row(const struct mhp *m,
-					 const mhp_word_t *rows, uint32_t from,
-					 uint32_t end_row)
+static ALWAYS_INLINE uint32_t single_room(const struct mhp *m,
+					  const mhp_word_t *rows, uint32_t from,
+					  uint32_t end_row)
 {
 	while (from < end_row &&
 	       mhp_port_load(&rows[from]) == m->layout.row_mask)
@@ -114,11 +114,11 @@ static ALWAYS_INLINE uint64_t single_scan(const struct mhp *m, struct cursor *c,
 	uint32_t first = (uint32_t)(p->pfn & (m->layout.pageblock_pages - 1)) >>
 			 m->layout.row_order;
 	const mhp_word_t *rows = p->row - first;
-	uint32_t row = single_row(m, rows, first + 1, nr_rows);
+	uint32_t row = single_room(m, rows, first + 1, nr_rows);
 	uint64_t mask;
 
 	if (row == nr_rows)
-		row = single_row(m, rows, 0, first);
+		row = single_room(m, rows, 0, first);
 	if (row == first)
 		return 0;
 	cursor_go(m, p, (int64_t)row - first);
@@ -296,9 +296,8 @@ static void single_note_freed(struct mhp *m, const struct mhp_block *blk,
 		.mobility = word & PB_UNMOVABLE ? MHP_UNMOVABLE : MHP_MOVABLE,
 	};
 
-	mhp_port_store(
-		&cursor_of(m, cursor_cpu(m), &likely, CURSOR_SINGLE)->freed_pfn,
-		pfn);
+	cursor_note_freed(cursor_of(m, cursor_cpu(m), &likely, CURSOR_SINGLE),
+			  pfn);
 	__builtin_prefetch(desc_word(m, blk, pfn), 1);
 }
 

@@ -105,7 +105,7 @@ static uint64_t single_todo(const struct search *s, struct mhp_block *blk,
 	uint64_t todo = pageblock_hint_room(s->m, blk, i);
 	uint32_t own = pageblock_index(s->m, blk, at);
 
-	/* Only requests that say their size are plain: frame_fast.c. */
+	/* The engine's own, which do not say their size, come here at once. */
 	if (own / 64 == i && s->request->size_bytes)
 		todo &= ~(UINT64_C(1) << own % 64);
 	return todo;
