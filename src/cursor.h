@@ -20,8 +20,8 @@
  * interrupted.
  *
  * Where memory is almost full, a page that was just freed is the one that is
- * found without a search: so the last ones are remembered, too. The older one is
- * used, since its descriptor, which was asked for when it was freed, has come.
+ * found without a search: so the last ones are remembered, too. The older one
+ * is used, since its descriptor, asked for when it was freed, has come.
  *
  * What it does not do: own pages. Nothing has to be given back when a pageblock
  * is isolated.
