@@ -48,16 +48,27 @@ struct mhp_block *block_find(struct mhp *m, uint64_t block_id)
 	return section_block(m, block_id << m->layout.block_order);
 }
 
+/* All fields but one are given; the sign follows. */
+static void block_set_status(struct mhp_block *blk, uint64_t status)
+{
+	uint64_t grants = (uint64_t)BLOCK_GRANTS << BLOCK_FLAGS_SHIFT;
+
+	if (block_serves(status) && !block_moves(status))
+		status |= grants;
+	else
+		status &= ~grants;
+	mhp_port_store_release(&blk->status, status);
+}
+
 void block_set(struct mhp_block *blk, enum mhp_block_state life,
 	       enum mhp_zone_type zone, unsigned int node, unsigned int flags,
 	       uint32_t memmap_pages)
 {
-	mhp_port_store_release(&blk->status,
-			       (uint64_t)life << BLOCK_LIFE_SHIFT |
-				       (uint64_t)zone << BLOCK_ZONE_SHIFT |
-				       (uint64_t)node << BLOCK_NODE_SHIFT |
-				       (uint64_t)flags << BLOCK_FLAGS_SHIFT |
-				       memmap_pages);
+	block_set_status(blk, (uint64_t)life << BLOCK_LIFE_SHIFT |
+				      (uint64_t)zone << BLOCK_ZONE_SHIFT |
+				      (uint64_t)node << BLOCK_NODE_SHIFT |
+				      (uint64_t)flags << BLOCK_FLAGS_SHIFT |
+				      memmap_pages);
 }
 
 /* Change a field of the status; only the holder of the mutex writes it. */
@@ -67,7 +78,7 @@ static void block_set_field(struct mhp_block *blk, unsigned int shift,
 	uint64_t status = mhp_port_load(&blk->status);
 
 	status &= ~(((UINT64_C(1) << nr_bits) - 1) << shift);
-	mhp_port_store_release(&blk->status, status | value << shift);
+	block_set_status(blk, status | value << shift);
 }
 
 void block_set_life(struct mhp_block *blk, enum mhp_block_state life)

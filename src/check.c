@@ -88,7 +88,8 @@ static int check_record(struct mhp *m, const struct mhp_block *blk,
 	bool zoned = block_zone(status) != MHP_ZONE_NONE;
 
 	if (block_life(status) == MHP_BLOCK_ABSENT ||
-	    block_node(status) >= m->geometry.nr_nodes)
+	    block_node(status) >= m->geometry.nr_nodes ||
+	    block_grants(status) != (serves && !block_moves(status)))
 		return check_broken(report, 14, blk->start_pfn);
 	if (zoned != (serves && !block_has(status, BLOCK_MANY)))
 		return check_broken(report, 14, blk->start_pfn);

@@ -45,8 +45,8 @@ _Static_assert(OWNER_MAX <= 64, "a set of owners is one word");
  *
  * "former" is the zone to go back to if an eject fails; "memmap pages" are
  * those in it that hold memmap or state, its own or that of others. "moving"
- * says that the memmap is (gate.h); it stands beside the life so that one
- * comparison answers for both.
+ * says that the memmap is (gate.h). Every store of a status goes through
+ * block.c, which sees to BLOCK_GRANTS.
  */
 #define BLOCK_MEMMAP_BITS 30
 #define BLOCK_LIFE_SHIFT 30
@@ -85,6 +85,9 @@ _Static_assert(MHP_MAX_NODES <= 64, "a node is six bits");
 #define BLOCK_GAPS \
 	(1u << 14) /* pages of it that held memmaps are, or were, usable
 				  again */
+#define BLOCK_GRANTS \
+	(1u << 15) /* block_grants(): follows from life and moving, and is
+				  the sign, so that a free asks one bit */
 
 struct mhp_block {
 	mhp_pfn_t start_pfn;	/* [const] */
@@ -191,9 +194,9 @@ static inline bool block_serves(uint64_t status)
  * and descriptors can be used without the gate */
 static inline bool block_grants(uint64_t status)
 {
-	_Static_assert(MHP_BLOCK_ONLINE == 3 && MHP_BLOCK_GOING_OFFLINE == 4,
-		       "one more has the same upper bit");
-	return (((status >> BLOCK_LIFE_SHIFT) + 1) & 12) == 4;
+	_Static_assert(BLOCK_GRANTS == 1u << (63 - BLOCK_FLAGS_SHIFT),
+		       "it is the sign");
+	return (int64_t)status < 0;
 }
 
 /** Kinds of room that are told apart, see room.h. */
