@@ -25,21 +25,29 @@ void frame_place_undo(struct mhp *m, mhp_pfn_t row_pfn, uint64_t mask)
 	pageblock_undo(m, &pb, (uint32_t)index, mask);
 }
 
+/* The lowest @nr bits of a row's free pages, or all. */
+static ALWAYS_INLINE uint64_t single_lowest(uint64_t free, uint32_t nr)
+{
+	uint64_t rest = free;
+
+	if (nr == 1)
+		return free & -free;
+	if (nr >= word_popcount(free))
+		return free;
+	while (nr--)
+		rest &= rest - 1;
+	return free & ~rest;
+}
+
 /* Up to @nr free pages of a row by one CAS; their bits, 0 if there are none. */
-static inline __attribute__((always_inline)) uint64_t
-single_claim(const struct mhp *m, mhp_word_t *row, uint32_t nr)
+static ALWAYS_INLINE uint64_t single_claim(const struct mhp *m, mhp_word_t *row,
+					   uint32_t nr)
 {
 	uint64_t old = mhp_port_load(row);
 	uint64_t mask;
 
 	do {
-		uint64_t free = ~old & m->layout.row_mask;
-		uint32_t i;
-
-		mask = nr >= 64 ? free : free & -free;
-		for (i = 1, free &= free - 1; nr < 64 && i < nr && free;
-		     i++, free &= free - 1)
-			mask |= free & -free;
+		mask = single_lowest(~old & m->layout.row_mask, nr);
 		if (UNLIKELY(!mask))
 			return 0;
 	} while (UNLIKELY(!mhp_port_cas(row, &old, old | mask)));
