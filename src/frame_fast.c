@@ -222,11 +222,8 @@ int frame_alloc_any(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
 	return frame_valid(m, r) ? frame_alloc(m, r, pfn) : MHP_ERR_INVAL;
 }
 
-/* The row's pageblock is not for us any more: undo, end the section, and
- * allocate elsewhere. */
-static __attribute__((noinline)) int
-single_refused(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn,
-	       mhp_pfn_t row_pfn, uint64_t mask)
+int frame_refused(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn,
+		  mhp_pfn_t row_pfn, uint64_t mask)
 {
 	frame_place_undo(m, row_pfn, mask);
 	mhp_port_read_unlock();
@@ -263,7 +260,7 @@ static ALWAYS_INLINE int single_alloc(
 	page = (uint32_t)__builtin_ctzll(~old);
 	if (UNLIKELY((mhp_port_load_seq(p.word) & PB_GRANT_MASK) !=
 		     frame_expect(r)))
-		return single_refused(m, r, pfn, p.pfn, UINT64_C(1) << page);
+		return frame_refused(m, r, pfn, p.pfn, UINT64_C(1) << page);
 	*pfn = p.pfn + page;
 	mhp_port_store(place_desc(m, &p, page), desc_make(r->owner, r->cookie));
 	mhp_port_read_done(section);

@@ -95,16 +95,6 @@ run_else(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
 	return got ? 0 : frame_alloc_searched(m, r, pfn);
 }
 
-/* The row's pageblock is not for us any more. */
-static __attribute__((noinline)) int
-run_refused(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn,
-	    mhp_pfn_t row_pfn, uint64_t mask)
-{
-	frame_place_undo(m, row_pfn, mask);
-	mhp_port_read_unlock();
-	return frame_alloc_any(m, r, pfn);
-}
-
 /* A run of the row that the cursor leads to, or of those behind it. A row is
  * soon full of runs: looking on is cheaper than remembering the next. */
 static HOT __attribute__((noinline)) int
@@ -140,7 +130,7 @@ run_alloc(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn)
 		mhp_port_store(&c->skip, page);
 	}
 	if (UNLIKELY(!run_granted(r, &p)))
-		return run_refused(m, r, pfn, p.pfn + page, mask);
+		return frame_refused(m, r, pfn, p.pfn + page, mask);
 	run_finish(m, r, &p, row, mask, page + (uint32_t)__builtin_ctzll(mask),
 		   pfn);
 	mhp_port_read_done(section);
