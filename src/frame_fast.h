@@ -102,8 +102,9 @@ uint32_t frame_singles(struct mhp *m, const struct mhp_request *r, uint32_t nr,
 __attribute__((noinline)) int
 frame_alloc_any(struct mhp *m, const struct mhp_request *r, mhp_pfn_t *pfn);
 
-/** frame_refused() - bits of a row were claimed, and its pageblock is not for us
- * any more: undo, end the section, and allocate elsewhere. Return: likewise */
+/** frame_refused() - bits of a row were claimed, and its pageblock is not for
+ * us any more: undo, end the section, and allocate elsewhere.
+ * Return: likewise */
 __attribute__((noinline)) int frame_refused(struct mhp *m,
 					    const struct mhp_request *r,
 					    mhp_pfn_t *pfn, mhp_pfn_t row_pfn,
