@@ -60,22 +60,7 @@ static inline void mhp_port_read_unlock(void)
 				 __ATOMIC_RELEASE);
 }
 
-#ifdef MHP_HOSTED_FENCE_SECTION
-
-static inline bool mhp_port_read_try(void **section)
-{
-	mhp_port_read_lock();
-	*section = NULL;
-	return true;
-}
-
-static inline void mhp_port_read_done(void *section)
-{
-	(void)section;
-	mhp_port_read_unlock();
-}
-
-#else
+#ifndef MHP_HOSTED_FENCE_SECTION
 
 /* Only its thread writes the word, so the addition need not be locked; but it
  * should be one instruction. */
@@ -113,8 +98,9 @@ static inline void mhp_port_read_done(void *section)
 	mhp_hosted_add(&self->section, MHP_HOSTED_ROUND - 1);
 }
 
-#endif
 #define MHP_PORT_READ_TRY 1
+
+#endif
 
 static inline bool mhp_hosted_in_section(void)
 {
